@@ -153,7 +153,7 @@ figures:
 
 # The interpreter in the sandbox against the native engine; see host/bench.
 bench-engine:
-	cd host/bench && go run . -only engine $(BENCH)
+	cd host/bench && go run . -only engine -out bin $(BENCH)
 
 # The plugin of the benchmark's peer Extism, which is committed.
 bench-plugin: $(TINYGO)

@@ -147,9 +147,10 @@ var house = []room{
 	{"host/store/eachtest", []string{"host/store/pgtest", "host/store/sqlite", "host/store/postgres", "host/store"}, false}, // for tests
 	{"host/store/sqlite", []string{"host/store/sqlstore", "host/store", "migrations"}, false},
 	{"host/store/postgres", []string{"host/store/sqlstore", "host/store", "migrations"}, false},
-	{"host/store/sqlstore", []string{"host/store"}, false},
-	{"host/store/storetest", []string{"host/store"}, false}, // for tests
-	{"host/store/pgtest", nil, false},                       // for tests
+	{"host/store/sqlstore", []string{"host/store/sqlstore/segment", "host/store"}, false},
+	{"host/store/sqlstore/segment", []string{"host/store"}, false}, // how executions are kept together
+	{"host/store/storetest", []string{"host/store"}, false},        // for tests
+	{"host/store/pgtest", nil, false},                              // for tests
 	{"host/store", nil, false},
 	{"migrations", nil, false},
 

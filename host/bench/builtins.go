@@ -271,7 +271,7 @@ func measureBuiltins(ctx context.Context, s settings, r *report) (err error) {
 		return err
 	}
 	if native == "" {
-		r.note("built-ins are not compared with native Rhai: cargo is not installed")
+		r.note("not compared with native Rhai: cargo is not installed")
 		return nil
 	}
 	ours, err := filepath.Abs(filepath.Join(s.root, engineBinary))

@@ -82,8 +82,8 @@ func compared(figures []figure) []figure {
 	return found
 }
 
-// grouped draws for each figure a bar for each side. Bare fiber, which runs no script, is left to
-// the table: it would flatten the others.
+// grouped draws for each figure a bar for each side. Bare servers, which run no script, are left to
+// the table: they would flatten the others.
 func grouped(title string, figures []figure) (*plot.Plot, error) {
 	p := plot.New()
 	p.Title.Text = title
@@ -96,7 +96,7 @@ func grouped(title string, figures []figure) (*plot.Plot, error) {
 		names = append(names, f.Name)
 		sides["PiCloud"] = append(sides["PiCloud"], f.Ours.Median)
 		for _, peer := range f.Peers {
-			if strings.HasPrefix(peer.Name, "bare fiber") {
+			if strings.HasPrefix(peer.Name, "bare ") {
 				continue
 			}
 			if sides[peer.Name] == nil {

@@ -67,7 +67,7 @@ func measureEngine(ctx context.Context, s settings, r *report) (err error) {
 		return err
 	}
 	if native == "" {
-		r.note("engine workloads are not compared with native Rhai: cargo is not installed")
+		r.note("not compared with native Rhai: cargo is not installed")
 	}
 	box, err := newSandbox(ctx, nil)
 	if err != nil {

@@ -77,11 +77,11 @@ func measureEvents(ctx context.Context, s settings, r *report) (err error) {
 	private := &cluster{}
 	defer private.close()
 	if _, missing := private.url(); missing != "" {
-		r.note("events are not measured on PostgreSQL: %s", missing)
+		r.note("not measured on PostgreSQL: %s", missing)
 		return nil
 	}
 	if os.Getenv("PICLOUD_TEST_DATABASE_URL") == "" {
-		r.note("events: the PostgreSQL started for them does not sync to the disk, for either side")
+		r.note("the PostgreSQL started for them does not sync to the disk, for either side")
 	}
 	err = measureEventsOn(ctx, s, r, eventPlace{"PostgreSQL", func() (string, error) {
 		url, missing := private.url()

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/template"
 )
@@ -90,6 +91,10 @@ func (r *report) render(name string) (string, error) {
 		"compare": r.comparison,
 		// A section that no run has measured yet is left out.
 		"measured": func(group string) bool { return len(r.group(group)) > 0 },
+		// So is what is told of a peer that none has measured.
+		"peer": func(group, name string) bool {
+			return slices.ContainsFunc(r.group(group), func(f figure) bool { return f.peer(name) != nil })
+		},
 	}).ParseFS(templates, "templates/"+name)
 	if err != nil {
 		return "", err
@@ -179,8 +184,8 @@ func (r *report) comparison(group string) string {
 	reach := false
 	for _, f := range figures {
 		reach = reach || f.Reach != ""
-		if peers == nil {
-			for _, p := range f.Peers {
+		for _, p := range f.Peers {
+			if !slices.Contains(peers, p.Name) { // a peer need not have all
 				peers = append(peers, p.Name)
 			}
 		}

@@ -80,25 +80,50 @@ func TestFigures(t *testing.T) {
 	}
 }
 
-// The section of events is there when they were measured, and only then.
-func TestFiguresOfEvents(t *testing.T) {
+// A peer that lacks an operation has an empty cell, in whichever row it comes first.
+func TestComparisonOfSomePeers(t *testing.T) {
+	r := &report{}
+	r.compare("group", "kv get", perSecond, "", samples{8}, measured{"workerd", samples{4}})
+	r.compare("group", "docs get", perSecond, "", samples{8}, measured{"PocketBase", samples{2}}, measured{"workerd", samples{8}})
+	r.add("group", "files get", perSecond, "", samples{8})
+	const want = "| req/s | PiCloud | workerd | PocketBase |\n|---|---|---|---|\n" +
+		"| kv get | 8 | 4 (2) |  |\n| docs get | 8 | 8 (1) | 2 (4) |\n| files get | 8 |  |  |"
+	if got := r.comparison("group"); got != want {
+		t.Errorf("the table is\n%s\nwant\n%s", got, want)
+	}
+}
+
+// What no run has measured yet is left out of the document, with what is told of it.
+func TestFiguresOfSections(t *testing.T) {
+	whole := measuredReport()
+	whole.compare(groupScale, unloaded, perSecond, "", samples{10}, measured{"bare fiber 2", samples{20}})
+	whole.add(groupProcessor, "1 connection", "µs", "", samples{50})
+	whole.compare(groupThroughput, "128 connections", perSecond, "", samples{10}, measured{"bare Hertz 1", samples{20}})
+	whole.compare("services on SQLite, by a route, 32 connections", "docs get", perSecond, "", samples{10}, measured{"PocketBase 1", samples{5}})
 	for _, c := range []struct {
 		name string
 		of   *report
 		want bool
 	}{
-		{"measured", measuredReport(), true},
+		{"measured", whole, true},
 		{"not measured", &report{}, false},
 	} {
 		text, err := c.of.render(figuresFile)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := strings.Contains(text, "\n## Events\n"); got != c.want {
-			t.Errorf("%s: the section is there: %v, want %v", c.name, got, c.want)
+		for _, told := range []string{"\n## Events\n", "\n## Scale\n", "\nBare Hertz answers ", "\nProcessor time that ", "synchronous=NORMAL"} {
+			if got := strings.Contains(text, told); got != c.want {
+				t.Errorf("%s: %q is there: %v, want %v", c.name, told, got, c.want)
+			}
 		}
-		if !strings.Contains(text, "\n\n## Plugins\n") {
-			t.Errorf("%s: no heading follows the events", c.name)
+		for _, heading := range []string{"Services", "Plugins"} {
+			if !strings.Contains(text, "\n\n## "+heading+"\n") {
+				t.Errorf("%s: there is no heading %s", c.name, heading)
+			}
+		}
+		if strings.Contains(text, "\n\n\n") {
+			t.Errorf("%s: there are two empty lines together", c.name)
 		}
 	}
 }

@@ -43,12 +43,13 @@ func measureGrowth(ctx context.Context, s settings, r *report) (err error) {
 		if err != nil {
 			return err
 		}
-		sides = append(sides, &side{
-			name: size.String(), server: server, url: server.Address + helloPath, body: body,
+		grown := &side{
+			name: size.String(), server: server, asked: question{urls: []string{server.Address + helloPath}, want: body},
 			rounds: map[int]*loadRounds{connections: {}},
-		})
+		}
+		sides = append(sides, grown)
 		r.add("growth, start with warm cache", size.String(), "ms", "", samples{milliseconds(server.Started)})
-		if _, err := applyLoad(ctx, []string{server.Address + helloPath}, connections, s.warmup, body); err != nil {
+		if _, err := applyLoad(ctx, grown.asked, connections, s.warmup); err != nil {
 			return err
 		}
 	}
@@ -89,7 +90,7 @@ func cold(ctx context.Context, s settings, r *report, large *side, connections i
 	}
 	var p50 samples
 	for range s.rounds {
-		result, err := applyLoad(ctx, urls, connections, s.load, large.body)
+		result, err := applyLoad(ctx, question{urls: urls, want: large.asked.want}, connections, s.load)
 		if err != nil {
 			return fmt.Errorf("1000 scripts in turn: %w", err)
 		}
@@ -99,8 +100,8 @@ func cold(ctx context.Context, s settings, r *report, large *side, connections i
 	return nil
 }
 
-// startGrown starts a server of a size.
-func startGrown(ctx context.Context, s settings, data string, size size) (*process.Process, error) {
+// startGrown starts a server of a size. More settings are those of [process.PiCloud].
+func startGrown(ctx context.Context, s settings, data string, size size, more ...string) (*process.Process, error) {
 	// The first start makes the schema and the default app.
 	server, err := startPiCloud(ctx, s, data)
 	if err != nil {
@@ -112,7 +113,7 @@ func startGrown(ctx context.Context, s settings, data string, size size) (*proce
 	if err := grow(ctx, filepath.Join(data, sqlite.FileName), size); err != nil {
 		return nil, err
 	}
-	return startPiCloud(ctx, s, data)
+	return startPiCloud(ctx, s, data, more...)
 }
 
 // grow adds an app with scripts and routes to a database.

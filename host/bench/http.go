@@ -23,6 +23,7 @@ const (
 	groupThroughput = "HTTP, requests a second"
 	groupP50        = "HTTP, p50"
 	groupP99        = "HTTP, p99"
+	groupProcessor  = "HTTP, processor time of the server for a request"
 )
 
 // perSecond is the unit of requests a second. Of a unit of something a second more is better; of all
@@ -33,13 +34,15 @@ const perSecond = "req/s"
 type side struct {
 	name   string
 	server *process.Process
-	url    string
-	body   string
+	asked  question
 	rounds map[int]*loadRounds // by connections
 }
 
 // loadRounds are the rounds of one side.
-type loadRounds struct{ perSecond, p50, p99 samples }
+type loadRounds struct {
+	perSecond, p50, p99 samples
+	processor           samples // µs of the server's processor time for a request
+}
 
 // measureHTTP puts the same load on PiCloud and on its peers, in turn. All answer with the same
 // JSON.
@@ -49,7 +52,7 @@ func measureHTTP(ctx context.Context, s settings, r *report) (err error) {
 		return err
 	}
 	defer os.RemoveAll(data)
-	others, err := peers(ctx, s, r)
+	others, err := peers(ctx, s, r, httpPeers)
 	if err != nil {
 		return err
 	}
@@ -61,17 +64,17 @@ func measureHTTP(ctx context.Context, s settings, r *report) (err error) {
 	if err := deployHello(ctx, ours); err != nil {
 		return err
 	}
-	sides := []*side{{name: "PiCloud", server: ours, url: ours.Address + helloPath}}
+	sides := []*side{{name: "PiCloud", server: ours, asked: question{urls: []string{ours.Address + helloPath}}}}
 	for _, p := range others {
-		server, err := startPeer(ctx, p, filepath.Join(data, strconv.Itoa(len(sides))))
+		server, err := startPeer(ctx, p, "/hello", filepath.Join(data, strconv.Itoa(len(sides))))
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
 		defer func() { err = errors.Join(err, server.Stop()) }()
-		sides = append(sides, &side{name: p.name, server: server, url: server.Address + "/hello"})
+		sides = append(sides, &side{name: p.name, server: server, asked: question{urls: []string{server.Address + "/hello"}}})
 	}
 	for _, side := range sides {
-		if side.body, err = helloAnswer(side.url); err != nil {
+		if side.asked.want, err = helloAnswer(side.asked.urls[0]); err != nil {
 			return err
 		}
 		side.rounds = map[int]*loadRounds{}
@@ -79,7 +82,7 @@ func measureHTTP(ctx context.Context, s settings, r *report) (err error) {
 	for _, connections := range connectionCounts {
 		for _, side := range sides {
 			side.rounds[connections] = &loadRounds{}
-			if _, err := applyLoad(ctx, []string{side.url}, connections, s.warmup, side.body); err != nil {
+			if _, err := applyLoad(ctx, side.asked, connections, s.warmup); err != nil {
 				return fmt.Errorf("%s with %d connections: %w", side.name, connections, err)
 			}
 		}
@@ -109,20 +112,34 @@ func measureHTTP(ctx context.Context, s settings, r *report) (err error) {
 	return nil
 }
 
-func startPeer(ctx context.Context, p peer, data string) (*process.Process, error) {
-	return process.Start(ctx, "/hello", os.Stderr, func(addr string) *exec.Cmd { return p.command(addr, data) })
+// startPeer starts a peer on a data directory, new or used, and waits until it answers on a path.
+func startPeer(ctx context.Context, p peer, path, data string) (*process.Process, error) {
+	return process.Start(ctx, path, os.Stderr, func(addr string) *exec.Cmd { return p.command(addr, data) })
 }
 
 func (s *side) take(ctx context.Context, settings settings, connections int) error {
-	result, err := applyLoad(ctx, []string{s.url}, connections, settings.load, s.body)
+	before, err := s.server.ProcessorTime()
+	if err != nil {
+		return err
+	}
+	result, err := applyLoad(ctx, s.asked, connections, settings.load)
 	if err != nil {
 		return fmt.Errorf("%s with %d connections: %w", s.name, connections, err)
 	}
-	l := s.rounds[connections]
+	after, err := s.server.ProcessorTime()
+	if err != nil {
+		return err
+	}
+	rounds := s.rounds[connections]
+	rounds.add(result)
+	rounds.processor = append(rounds.processor, 1e6*(after-before).Seconds()/float64(result.Requests))
+	return nil
+}
+
+func (l *loadRounds) add(result loadResult) {
 	l.perSecond = append(l.perSecond, result.PerSecond)
 	l.p50 = append(l.p50, result.P50)
 	l.p99 = append(l.p99, result.P99)
-	return nil
 }
 
 // profile runs perf on the server while it is under load.
@@ -134,7 +151,7 @@ func (s *side) profile(ctx context.Context, settings settings) error {
 	if err := perf.Start(); err != nil {
 		return err
 	}
-	if _, err := applyLoad(ctx, []string{s.url}, 32, 2*settings.load, s.body); err != nil {
+	if _, err := applyLoad(ctx, s.asked, 32, 2*settings.load); err != nil {
 		return errors.Join(err, perf.Wait())
 	}
 	return perf.Wait()
@@ -148,6 +165,7 @@ func reportHTTP(r *report, sides []*side) {
 		{groupThroughput, perSecond, func(l *loadRounds) samples { return l.perSecond }},
 		{groupP50, "ms", func(l *loadRounds) samples { return l.p50 }},
 		{groupP99, "ms", func(l *loadRounds) samples { return l.p99 }},
+		{groupProcessor, "µs", func(l *loadRounds) samples { return l.processor }},
 	} {
 		for _, connections := range connectionCounts {
 			var others []measured

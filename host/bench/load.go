@@ -13,13 +13,21 @@ import (
 
 // A loadResult is one round of load on one server.
 type loadResult struct {
+	Requests  int
 	PerSecond float64 // requests answered
 	P50, P99  float64 // of the latency, ms
 }
 
+// A question is what is asked of a server, and the answer that it must give.
+type question struct {
+	urls []string // asked one after the other
+	send string   // the body: it is sent with POST; "" is a GET
+	want string
+}
+
 // applyLoad keeps a number of connections busy for a while. Each sends its next request when it has
-// its answer, to one URL after the other. Every answer must be the expected one.
-func applyLoad(ctx context.Context, urls []string, connections int, d time.Duration, want string) (loadResult, error) {
+// its answer. Every answer must be the expected one.
+func applyLoad(ctx context.Context, q question, connections int, d time.Duration) (loadResult, error) {
 	client := &fasthttp.Client{MaxConnsPerHost: connections, NoDefaultUserAgentHeader: true}
 	defer client.CloseIdleConnections()
 	var (
@@ -30,7 +38,7 @@ func applyLoad(ctx context.Context, urls []string, connections int, d time.Durat
 	)
 	for i := range connections {
 		workers.Go(func() {
-			latencies[i], failures[i] = askUntil(ctx, client, urls, i*len(urls)/connections, began.Add(d), want)
+			latencies[i], failures[i] = q.askUntil(ctx, client, i*len(q.urls)/connections, began.Add(d))
 		})
 	}
 	workers.Wait()
@@ -41,6 +49,7 @@ func applyLoad(ctx context.Context, urls []string, connections int, d time.Durat
 	all := slices.Concat(latencies...)
 	slices.Sort(all)
 	return loadResult{
+		Requests:  len(all),
 		PerSecond: float64(len(all)) / took.Seconds(),
 		P50:       percentile(all, 50),
 		P99:       percentile(all, 99),
@@ -49,23 +58,28 @@ func applyLoad(ctx context.Context, urls []string, connections int, d time.Durat
 
 // askUntil sends requests one after another, beginning with the URL at next, and returns their
 // latencies, ms.
-func askUntil(ctx context.Context, client *fasthttp.Client, urls []string, next int, end time.Time, want string) ([]float64, error) {
+func (q question) askUntil(ctx context.Context, client *fasthttp.Client, next int, end time.Time) ([]float64, error) {
 	request, response := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
 	defer fasthttp.ReleaseRequest(request)
 	defer fasthttp.ReleaseResponse(response)
-	request.SetRequestURI(urls[next])
+	request.SetRequestURI(q.urls[next])
+	if q.send != "" {
+		request.Header.SetMethod(fasthttp.MethodPost)
+		request.Header.SetContentType("text/plain")
+		request.SetBodyString(q.send)
+	}
 	latencies := make([]float64, 0, 1<<16)
 	for now := time.Now(); now.Before(end) && ctx.Err() == nil; {
-		if len(urls) > 1 {
-			request.SetRequestURI(urls[next])
-			next = (next + 1) % len(urls)
+		if len(q.urls) > 1 {
+			request.SetRequestURI(q.urls[next])
+			next = (next + 1) % len(q.urls)
 		}
 		if err := client.Do(request, response); err != nil {
 			return nil, fmt.Errorf("after %d requests: %w", len(latencies), err)
 		}
-		if response.StatusCode() != fasthttp.StatusOK || string(response.Body()) != want {
+		if response.StatusCode() != fasthttp.StatusOK || string(response.Body()) != q.want {
 			return nil, fmt.Errorf("after %d requests: answered %d %q, want 200 %q",
-				len(latencies), response.StatusCode(), response.Body(), want)
+				len(latencies), response.StatusCode(), shortened(response.Body()), shortened([]byte(q.want)))
 		}
 		after := time.Now()
 		latencies = append(latencies, after.Sub(now).Seconds()*1000)
@@ -73,3 +87,6 @@ func askUntil(ctx context.Context, client *fasthttp.Client, urls []string, next 
 	}
 	return latencies, nil
 }
+
+// shortened returns the beginning of a body, for an error.
+func shortened(body []byte) []byte { return body[:min(len(body), 200)] }

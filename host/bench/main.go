@@ -53,6 +53,7 @@ var sections = []section{
 	{name: "builtins", measure: measureBuiltins, asked: true},
 	{name: "http", measure: measureHTTP},
 	{name: "growth", measure: measureGrowth},
+	{name: "scale", measure: measureScale},
 	{name: "services", measure: measureServices},
 	{name: "events", measure: measureEvents},
 	{name: "plugins", measure: measurePlugins},
@@ -85,7 +86,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	root := flags.String("root", "../..", "the repository")
-	out := flags.String("out", "", "folder for results.json and what is made of it; by default this one, or bin when not everything is measured")
+	out := flags.String("out", "", "folder for results.json and what is made of it; by default this one, or bin for a quick run, a profile, and sections that no other run measures")
 	figures := flags.Bool("figures", false, "measure nothing, make chart.svg, FIGURES.md and the README's figures from results.json")
 	quick := flags.Bool("quick", false, "one short round of everything: shows that the harness works, measures nothing")
 	only := flags.String("only", strings.Join(usual, ","), "sections to measure, of "+strings.Join(names, ","))
@@ -104,17 +105,18 @@ func run(ctx context.Context, args []string) error {
 		s.rounds, s.load, s.warmup, s.executions, s.waiting = 1, 200*time.Millisecond, 100*time.Millisecond, 1000, 100_000
 	}
 	readme := filepath.Join(s.root, "README.md")
-	if *out == "" && (*quick || !slices.Equal(chosen, usual)) {
+	part := !slices.Equal(chosen, usual)
+	if *out == "" && (*quick || *profile != "" || slices.ContainsFunc(chosen, func(name string) bool { return !slices.Contains(usual, name) })) {
 		*out = "bin"
 	}
-	if *out != "" {
+	if *out != "" && *out != "." {
 		readme = "" // it shows the figures of this folder
 	}
 	*out = cmp.Or(*out, ".")
 	if *figures {
 		return writeFigures(*out, readme)
 	}
-	if err := build(ctx, s.root); err != nil {
+	if err := errors.Join(os.MkdirAll(*out, 0o755), build(ctx, s.root)); err != nil {
 		return err
 	}
 	r := newReport(ctx, s)
@@ -122,14 +124,28 @@ func run(ctx context.Context, args []string) error {
 		if !slices.Contains(chosen, section.name) {
 			continue
 		}
+		r.section = section.name
 		fmt.Fprintf(os.Stderr, "measuring %s ...\n", section.name)
+		began := time.Now()
 		if err := section.measure(ctx, s, r); err != nil {
 			return errors.Join(fmt.Errorf("%s: %w", section.name, err), ctx.Err())
 		}
+		fmt.Fprintf(os.Stderr, "%s took %v\n", section.name, time.Since(began).Round(time.Second))
 	}
 	r.finish()
 	r.print(os.Stdout)
-	if err := r.write(filepath.Join(*out, resultsFile)); err != nil {
+	results := filepath.Join(*out, resultsFile)
+	if part && !*quick {
+		whole, err := readReport(results)
+		switch {
+		case err == nil:
+			whole.renew(r, chosen)
+			r = whole
+		case !errors.Is(err, os.ErrNotExist):
+			return err
+		}
+	}
+	if err := r.write(results); err != nil {
 		return err
 	}
 	return writeFigures(*out, readme)

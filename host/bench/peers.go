@@ -9,10 +9,12 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"strings"
 )
 
-// A peer is another server that answers GET /hello with {"message":"Hello, world!"}.
+// A peer is another server: of HTTP one that answers GET /hello with {"message":"Hello, world!"}, of
+// the services one that does operations.
 type peer struct {
 	name    string // with its version
 	command func(addr, data string) *exec.Cmd
@@ -21,19 +23,31 @@ type peer struct {
 // errMissing says that this machine lacks what a peer needs.
 var errMissing = errors.New("not available")
 
-// peers builds the peers that HTTP is compared with. One that cannot be had here is noted and left
-// out.
-func peers(ctx context.Context, s settings, r *report) ([]peer, error) {
+// A maker builds a peer, from the folder of peers.
+type maker struct {
+	name string
+	make func(ctx context.Context, dir string) (peer, error)
+}
+
+var (
+	bareFiberPeer  = maker{"bare fiber", newBareFiber}
+	hertzPeer      = maker{"Hertz", newHertz}
+	pocketBasePeer = maker{"PocketBase", newPocketBase}
+	workerdPeer    = maker{"workerd", newWorkerd}
+	extismPeer     = maker{"Extism", newExtism}
+)
+
+// Peers, by what is compared with them.
+var (
+	httpPeers    = []maker{bareFiberPeer, hertzPeer, pocketBasePeer, workerdPeer, extismPeer}
+	scalePeers   = []maker{bareFiberPeer, pocketBasePeer, workerdPeer}
+	servicePeers = []maker{{"PocketBase", newPocketBaseRecords}, {"workerd", newWorkerdObject}}
+)
+
+// peers builds peers. One that cannot be had here is noted and left out.
+func peers(ctx context.Context, s settings, r *report, makers []maker) ([]peer, error) {
 	var ready []peer
-	for _, p := range []struct {
-		name string
-		make func(ctx context.Context, dir string) (peer, error)
-	}{
-		{"bare fiber", newBareFiber},
-		{"PocketBase", newPocketBase},
-		{"workerd", newWorkerd},
-		{"Extism", newExtism},
-	} {
+	for _, p := range makers {
 		made, err := p.make(ctx, filepath.Join(s.root, "host/bench/peers"))
 		switch {
 		case ctx.Err() != nil:
@@ -56,9 +70,32 @@ func newBareFiber(context.Context, string) (peer, error) {
 	}, err
 }
 
+// newHertz returns another HTTP server than fiber's, on another event loop, with the same constant.
+func newHertz(ctx context.Context, peersDir string) (peer, error) {
+	dir := filepath.Join(peersDir, "hertz")
+	binary, err := buildPeer(ctx, dir, "hertz")
+	if err != nil {
+		return peer{}, err
+	}
+	version := required(ctx, dir, "github.com/cloudwego/hertz")
+	return peer{name: "bare Hertz " + version + ", a constant", command: func(addr, _ string) *exec.Cmd {
+		return exec.Command(binary, addr)
+	}}, nil
+}
+
 // newPocketBase returns PocketBase with a JavaScript hook. Its runtimes are pooled and used again
 // and again.
 func newPocketBase(ctx context.Context, peersDir string) (peer, error) {
+	return pocketBase(ctx, peersDir, ", JS hook")
+}
+
+// newPocketBaseRecords returns the same with as many records as PiCloud has documents. Its SQLite is
+// synchronous=NORMAL, as PocketBase opens it: a write is answered before it is on the disk.
+func newPocketBaseRecords(ctx context.Context, peersDir string) (peer, error) {
+	return pocketBase(ctx, peersDir, ", records in a JS hook, not synced", "--records", strconv.Itoa(serviceDocs))
+}
+
+func pocketBase(ctx context.Context, peersDir, kind string, args ...string) (peer, error) {
 	dir := filepath.Join(peersDir, "pocketbase")
 	binary, err := buildPeer(ctx, dir, "pocketbase")
 	if err != nil {
@@ -69,8 +106,8 @@ func newPocketBase(ctx context.Context, peersDir string) (peer, error) {
 		return peer{}, err
 	}
 	version := required(ctx, dir, "github.com/pocketbase/pocketbase")
-	return peer{name: "PocketBase " + version + ", JS hook", command: func(addr, data string) *exec.Cmd {
-		c := exec.Command(binary, "serve", "--dev=false", "--http", addr, "--dir", data, "--hooksDir", hooks)
+	return peer{name: "PocketBase " + version + kind, command: func(addr, data string) *exec.Cmd {
+		c := exec.Command(binary, append([]string{"serve", "--dev=false", "--http", addr, "--dir", data, "--hooksDir", hooks}, args...)...)
 		c.Stdout = io.Discard
 		return c
 	}}, nil
@@ -91,6 +128,18 @@ func newExtism(ctx context.Context, peersDir string) (peer, error) {
 
 // newWorkerd returns a JavaScript worker on V8: one isolate, used again and again.
 func newWorkerd(ctx context.Context, peersDir string) (peer, error) {
+	return workerd(ctx, peersDir, "", func(string) ([]string, error) { return []string{"config.capnp"}, nil })
+}
+
+// newWorkerdObject returns a worker with a Durable Object, which keeps its data in SQLite. A write is
+// answered when it is on the disk.
+func newWorkerdObject(ctx context.Context, peersDir string) (peer, error) {
+	return workerd(ctx, peersDir, ", a Durable Object on SQLite, synced", func(data string) ([]string, error) {
+		return []string{"services.capnp", "--directory-path", "data=" + data}, os.MkdirAll(data, 0o700)
+	})
+}
+
+func workerd(ctx context.Context, peersDir, kind string, config func(data string) ([]string, error)) (peer, error) {
 	dir, err := filepath.Abs(filepath.Join(peersDir, "workerd"))
 	if err != nil {
 		return peer{}, err
@@ -110,8 +159,12 @@ func newWorkerd(ctx context.Context, peersDir string) (peer, error) {
 	if err != nil {
 		return peer{}, errors.Join(errMissing, err)
 	}
-	return peer{name: strings.TrimSpace(string(version)), command: func(addr, _ string) *exec.Cmd {
-		return exec.Command(binary, "serve", filepath.Join(dir, "config.capnp"), "--socket-addr", "http="+addr)
+	return peer{name: strings.TrimSpace(string(version)) + kind, command: func(addr, data string) *exec.Cmd {
+		c := exec.Command(binary, "serve", "--socket-addr", "http="+addr)
+		c.Dir = dir
+		args, err := config(data)
+		c.Args, c.Err = append(c.Args, args...), errors.Join(c.Err, err)
+		return c
 	}}, nil
 }
 

@@ -26,18 +26,23 @@ func startPiCloud(ctx context.Context, s settings, data string, more ...string) 
 	if err != nil {
 		return nil, err
 	}
-	return process.PiCloud(ctx, binary, data, os.Stderr, append(more, "PICLOUD_LOG_LEVEL=warn",
-		// The gate refuses rather than queues, and one app has half of it: let every connection in.
-		fmt.Sprintf("PICLOUD_MAX_CONCURRENT_EXECUTIONS=%d", 2*slices.Max(connectionCounts)))...)
+	return process.PiCloud(ctx, binary, data, os.Stderr, append([]string{"PICLOUD_LOG_LEVEL=warn",
+		admit(slices.Max(connectionCounts))}, more...)...)
+}
+
+// admit is the setting that lets every one of so many connections in: the gate refuses rather than
+// queues, and one app has half of it.
+func admit(connections int) string {
+	return fmt.Sprintf("PICLOUD_MAX_CONCURRENT_EXECUTIONS=%d", 2*connections)
 }
 
 // deployHello binds the script to its route on a server.
 func deployHello(ctx context.Context, server *process.Process) error {
-	return deploy(ctx, server, "default", "message", helloSource, helloPath)
+	return deploy(ctx, server, "default", "message", helloSource, "GET", helloPath)
 }
 
-// deploy makes a script of an app and binds it to GET path.
-func deploy(ctx context.Context, server *process.Process, app, name, source, path string) error {
+// deploy makes a script of an app and binds it to a path.
+func deploy(ctx context.Context, server *process.Process, app, name, source, method, path string) error {
 	c, err := client.New(server.Address, "")
 	if err != nil {
 		return err
@@ -49,6 +54,6 @@ func deploy(ctx context.Context, server *process.Process, app, name, source, pat
 	if err != nil {
 		return err
 	}
-	_, err = c.CreateRoute(ctx, script.ID, wire.RouteCreate{Method: "GET", Path: path})
+	_, err = c.CreateRoute(ctx, script.ID, wire.RouteCreate{Method: method, Path: path})
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -20,12 +21,20 @@ import (
 
 // report is everything a run found out.
 type report struct {
+	measurementRun
+	Renewed map[string]measurementRun `json:"renewed,omitempty"` // of sections measured again, by a run of their own
+	Figures []figure                  `json:"figures"`
+	Notes   []string                  `json:"notes"` // what could not be measured, and why; each begins with its section
+
+	section string // that is being measured
+}
+
+// measurementRun is when, where and how figures were taken.
+type measurementRun struct {
 	Started  time.Time `json:"started"`
 	Finished time.Time `json:"finished"`
 	Machine  machine   `json:"machine"`
 	Load     string    `json:"load"`
-	Figures  []figure  `json:"figures"`
-	Notes    []string  `json:"notes"` // what could not be measured, and why
 }
 
 // machine is where the figures were taken.
@@ -41,12 +50,13 @@ type machine struct {
 
 // figure is one measured quantity: ours, and those of the peers if there are any.
 type figure struct {
-	Group string       `json:"group"`
-	Name  string       `json:"name"`
-	Unit  string       `json:"unit"`
-	Ours  summary      `json:"ours"`
-	Peers []peerFigure `json:"peers,omitempty"`
-	Reach string       `json:"reach,omitempty"` // what we aim for
+	Section string       `json:"section,omitempty"` // "" in results of before they had it
+	Group   string       `json:"group"`
+	Name    string       `json:"name"`
+	Unit    string       `json:"unit"`
+	Ours    summary      `json:"ours"`
+	Peers   []peerFigure `json:"peers,omitempty"`
+	Reach   string       `json:"reach,omitempty"` // what we aim for
 }
 
 // peerFigure is the same quantity of a peer.
@@ -64,11 +74,36 @@ type measured struct {
 
 func newReport(ctx context.Context, s settings) *report {
 	return &report{
-		Started: time.Now().UTC(),
-		Machine: describeMachine(ctx, s.root),
-		Load: fmt.Sprintf("%d rounds a figure, sides in turn; HTTP: closed loop over kept-alive loopback connections, %v a round after %v of warm-up",
-			s.rounds, s.load, s.warmup),
+		measurementRun: measurementRun{
+			Started: time.Now().UTC(),
+			Machine: describeMachine(ctx, s.root),
+			Load: fmt.Sprintf("%d rounds a figure, sides in turn; HTTP: closed loop over kept-alive loopback connections, %v a round after %v of warm-up",
+				s.rounds, s.load, s.warmup),
+		},
 		Notes: []string{},
+	}
+}
+
+// renew puts the sections of a later report in the place of those it has.
+func (r *report) renew(later *report, sections []string) {
+	var groups []string
+	for _, f := range later.Figures {
+		groups = append(groups, f.Group)
+	}
+	r.Figures = slices.DeleteFunc(r.Figures, func(f figure) bool {
+		return slices.Contains(sections, f.Section) || slices.Contains(groups, f.Group)
+	})
+	r.Figures = append(r.Figures, later.Figures...)
+	r.Notes = slices.DeleteFunc(r.Notes, func(note string) bool {
+		section, _, _ := strings.Cut(note, ": ")
+		return slices.Contains(sections, section)
+	})
+	r.Notes = append(r.Notes, later.Notes...)
+	if r.Renewed == nil {
+		r.Renewed = map[string]measurementRun{}
+	}
+	for _, section := range sections {
+		r.Renewed[section] = later.measurementRun
 	}
 }
 
@@ -79,7 +114,7 @@ func (r *report) add(group, name, unit, reach string, ours samples) {
 
 // compare records a figure of ours and of its peers.
 func (r *report) compare(group, name, unit, reach string, ours samples, peers ...measured) {
-	f := figure{Group: group, Name: name, Unit: unit, Reach: reach, Ours: ours.summary()}
+	f := figure{Section: r.section, Group: group, Name: name, Unit: unit, Reach: reach, Ours: ours.summary()}
 	for _, p := range peers {
 		f.Peers = append(f.Peers, peerFigure{Name: p.peer, Theirs: p.rounds.summary(), Ratio: ours.over(p.rounds).summary()})
 	}
@@ -98,7 +133,11 @@ func (r *report) group(name string) []figure {
 }
 
 func (r *report) note(format string, args ...any) {
-	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
+	text := fmt.Sprintf(format, args...)
+	if r.section != "" {
+		text = r.section + ": " + text
+	}
+	r.Notes = append(r.Notes, text)
 }
 
 func (r *report) finish() {

@@ -7,8 +7,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // measuredReport returns a report with a figure of each kind.
@@ -89,5 +91,63 @@ func TestDrawWithoutPeers(t *testing.T) {
 	}
 	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a chart was made of no comparison: %v", err)
+	}
+}
+
+// A section that is measured again takes the place of its figures and notes; all else stays as it was.
+func TestRenew(t *testing.T) {
+	older := time.Date(2026, time.November, 1, 0, 0, 0, 0, time.UTC)
+	whole := &report{measurementRun: measurementRun{Started: older, Load: "5 rounds", Machine: machine{Commit: "old"}}}
+	whole.add("start", "to first answer", "ms", "", samples{40}) // of before figures had a section
+	whole.add("HTTP, p50", "1 connection", "ms", "", samples{1}) // likewise
+	whole.section = "http"
+	whole.add(groupThroughput, "128 connections", perSecond, "", samples{100})
+	whole.note("workerd is left out")
+	whole.section = "services"
+	whole.note("not measured on PostgreSQL")
+
+	later := &report{measurementRun: measurementRun{Started: older.AddDate(0, 0, 9), Load: "9 rounds", Machine: machine{Commit: "new"}}}
+	later.section = "http"
+	later.compare("HTTP, p50", "1 connection", "ms", "", samples{2}, measured{"workerd", samples{4}})
+	later.note("Extism is left out")
+	whole.renew(later, []string{"http"})
+
+	got, err := json.Marshal(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole = &report{} // what is read later
+	if err := json.Unmarshal(got, whole); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		group, name, want string
+	}{
+		{"start", "to first", "40 ms"},
+		{"HTTP, p50", "1 connection", "2 ms"},
+		{groupThroughput, "128", notMeasured}, // no longer measured
+	} {
+		if got := whole.value(c.group, c.name); got != c.want {
+			t.Errorf("%s of %s is %q, want %q", c.name, c.group, got, c.want)
+		}
+	}
+	if want := []string{"services: not measured on PostgreSQL", "http: Extism is left out"}; !slices.Equal(whole.Notes, want) {
+		t.Errorf("notes %q, want %q", whole.Notes, want)
+	}
+	if whole.Machine.Commit != "old" || len(whole.Renewed) != 1 || whole.Renewed["http"].Machine.Commit != "new" {
+		t.Errorf("run %+v, renewed %+v: want the old one, and the new one of http", whole.measurementRun, whole.Renewed)
+	}
+	text, err := whole.render(figuresFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"These are of commit old, taken on 1 November 2026 ",
+		"\n- http was measured again, alone: of commit new, taken on 10 November 2026 ",
+		"; 9 rounds\n- services: not measured on PostgreSQL\n",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%s does not say %q:\n%.2000s", figuresFile, want, text)
+		}
 	}
 }

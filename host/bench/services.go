@@ -103,11 +103,11 @@ func measureServices(ctx context.Context, s settings, r *report) (err error) {
 	defer private.close()
 	address, missing := private.url()
 	if missing != "" {
-		r.note("services are not measured on PostgreSQL: %s", missing)
+		r.note("not measured on PostgreSQL: %s", missing)
 		return nil
 	}
 	if os.Getenv("PICLOUD_TEST_DATABASE_URL") == "" {
-		r.note("services: the PostgreSQL started for them does not sync to the disk, for either side")
+		r.note("the PostgreSQL started for them does not sync to the disk, for either side")
 	}
 	err = measureServicesOn(ctx, s, r, box, data, database{
 		name: "PostgreSQL",

@@ -16,18 +16,18 @@ import (
 
 // Bounds of what waits to be written, and how it is written.
 const (
-	maxQueued      = 16_384   // executions
-	maxQueuedBytes = 64 << 20 // of executions with their log lines, unless the server says otherwise
-	recordBytes    = 512      // of an execution without its lines, its error and what it asked for
-	callBytes      = 80       // of something that it asked the host for
-	batchSize      = 1024     // executions in one transaction
+	maxQueued      = 16_384         // executions
+	maxQueuedBytes = 64 << 20       // of executions with their log lines, unless the server says otherwise
+	recordBytes    = 512            // of an execution without its lines, its error and what it asked for
+	callBytes      = 80             // of something that it asked the host for
+	batchSize      = store.MaxBatch // executions in one transaction
 	linger         = 100 * time.Millisecond
 	writeTimeout   = time.Minute // of an attempt: a busy disk takes seconds to sync, and a short one would only begin again
 )
 
 // Recorder writes executions and their log lines in batches, beside the requests: a request never
 // waits for a write. A batch is written 100 ms after the first execution since the last one, or when
-// 1024 wait. So a crash loses the log of what ended in the last moments, an orderly stop nothing.
+// 1000 wait. So a crash loses the log of what ended in the last moments, an orderly stop nothing.
 //
 // When the store is slower than the executions for long, what waits reaches its bound: then the
 // oldest waiting log lines go first, then the oldest executions, and the metric

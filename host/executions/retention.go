@@ -22,6 +22,31 @@ func NewRetention(executions store.Executions, age time.Duration, log *slog.Logg
 	})
 }
 
+// compactEvery is how often executions are brought together that were recorded few at a time.
+const compactEvery = time.Minute
+
+// NewCompaction makes the task that keeps executions where reading them takes the least.
+func NewCompaction(executions store.Executions, log *slog.Logger) *background.Task {
+	return background.NewTask(background.TaskConfig{
+		Name: "compaction of executions", Every: compactEvery, Log: log,
+		Run: func(ctx context.Context) error {
+			for {
+				began := time.Now()
+				if n, err := executions.Compact(ctx); err != nil || n == 0 {
+					return err
+				}
+				rest := time.NewTimer(time.Since(began)) // for those who wait for the database
+				select {
+				case <-rest.C:
+				case <-ctx.Done():
+					rest.Stop()
+					return nil
+				}
+			}
+		},
+	})
+}
+
 // sweepCodeEvery is how often machine code is looked for that belongs to no plugin any more.
 const sweepCodeEvery = 10 * time.Minute
 

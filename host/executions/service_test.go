@@ -198,6 +198,8 @@ func TestOverload(t *testing.T) {
 	_, err := a.Scripts().Update(context.Background(), a.script.ID, store.ScriptChange{Limits: &limits})
 	require.NoError(t, err)
 	a.upload(s, `loop {}`)
+	_, err = s.scripts.get(context.Background(), a.script.ID) // so that the short one is refused or cancelled, not the reading of its script
+	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan abi.ErrorCode, 2)
 	for range 2 { // as many as the gate lets in of one app

@@ -41,7 +41,7 @@ func BenchmarkSlot(b *testing.B) {
 	require.NoError(b, err)
 	image := ready.(*image)
 	for b.Loop() {
-		slot, err := s.guest.take(b.Context())
+		slot, err := s.guest.take(b.Context(), false)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -57,7 +57,7 @@ func BenchmarkSlot(b *testing.B) {
 func BenchmarkNewSlot(b *testing.B) {
 	s := newReal(b, Config{})
 	for b.Loop() {
-		slot, err := s.guest.take(b.Context())
+		slot, err := s.guest.take(b.Context(), false)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -26,6 +26,8 @@ type guest struct {
 	maxIdle int // slots kept; what scripts invoke may take more for a while
 	mu      sync.Mutex
 	idle    []*slot // their memory is the base image
+	warm    []*slot // the same; they keep many pages
+	many    int     // pages that slots keep which keep many, in use or not
 }
 
 // newGuest compiles a guest, or finds it in the cache, and takes its base image.
@@ -113,16 +115,15 @@ func (g *guest) newSlot(ctx context.Context, start ...string) (*slot, error) {
 	return s, nil
 }
 
-// take returns a slot whose memory is the base image and that nobody else has.
-func (g *guest) take(ctx context.Context) (*slot, error) {
-	g.mu.Lock()
-	if n := len(g.idle); n > 0 {
-		s := g.idle[n-1]
-		g.idle = g.idle[:n-1]
-		g.mu.Unlock()
+// manyPages is how many pages in all the slots may keep that keep more than a few: 16 MiB.
+const manyPages = 4096
+
+// take returns a slot whose memory is the base image and that nobody else has. For what is known to
+// write many pages it is one that has kept them, if there is one.
+func (g *guest) take(ctx context.Context, many bool) (*slot, error) {
+	if s := g.takeIdle(many); s != nil {
 		return s, nil
 	}
-	g.mu.Unlock()
 	s, err := g.newSlot(context.WithoutCancel(ctx))
 	if err != nil {
 		return nil, err
@@ -134,33 +135,68 @@ func (g *guest) take(ctx context.Context) (*slot, error) {
 	return s, nil
 }
 
-// put takes a slot back. One that trapped, or whose memory grew beyond the base
-// image, is not used again: an instance's memory cannot shrink, and how large it
-// is would tell of the execution before.
-func (g *guest) put(s *slot) {
-	if s.broken || s.memory.Size() != g.base.size || s.reset() != nil {
-		s.close(context.Background())
-		return
-	}
+func (g *guest) takeIdle(many bool) (s *slot) {
 	g.mu.Lock()
-	full := len(g.idle) >= g.maxIdle
-	if !full {
-		g.idle = append(g.idle, s)
+	defer g.mu.Unlock()
+	from := &g.idle
+	if len(*from) == 0 || many && len(g.warm) > 0 {
+		from = &g.warm
 	}
-	g.mu.Unlock()
-	if full {
+	if n := len(*from); n > 0 {
+		s, *from = (*from)[n-1], (*from)[:n-1]
+	}
+	return s
+}
+
+// put takes a slot back and reports whether many of its pages were written. One that trapped, or
+// whose memory grew beyond the base image, is not used again: an instance's memory cannot shrink, and
+// how large it is would tell of the execution before.
+func (g *guest) put(s *slot) (many bool) {
+	usable, kept := !s.broken && s.memory.Size() == g.base.size, 0
+	if usable {
+		written, pages, err := s.reset(g.reserve(s))
+		usable, kept, many = err == nil, pages, written > region.FewPages
+	}
+	if !g.putIdle(s, usable, kept) {
 		s.close(context.Background())
 	}
+	return many
+}
+
+// reserve returns how many pages a slot may keep: what the others leave.
+func (g *guest) reserve(s *slot) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	more := min(manyPages-g.many, int(g.base.size)/region.PageSize-s.many)
+	g.many, s.many = g.many+more, s.many+more
+	return region.FewPages + s.many
+}
+
+// putIdle reports whether a slot, which keeps so many pages, is to be used again.
+func (g *guest) putIdle(s *slot, usable bool, kept int) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.many, s.many = g.many-s.many, 0
+	if !usable || len(g.idle)+len(g.warm) >= g.maxIdle {
+		return false
+	}
+	if kept <= region.FewPages {
+		g.idle = append(g.idle, s)
+		return true
+	}
+	g.many, s.many = g.many+kept, kept
+	g.warm = append(g.warm, s)
+	return true
 }
 
 // close frees everything. No slot may be out.
 func (g *guest) close(ctx context.Context) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for _, s := range g.idle {
+	for _, s := range append(g.idle, g.warm...) {
 		s.close(ctx)
 	}
-	g.idle = nil
+	g.idle, g.warm = nil, nil
 	var errs []error
 	if g.runtime != nil {
 		errs = append(errs, g.runtime.Close(ctx))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/sandbox/gate"
@@ -61,6 +62,7 @@ type image struct {
 	pages []uint32 // their numbers, ascending
 	bytes []byte   // their contents, one after the other
 	reads abi.Reads
+	many  atomic.Bool // the last execution wrote many pages
 }
 
 // newImage takes the image of a slot that has loaded a script, which reads these parts of its

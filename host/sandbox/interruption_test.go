@@ -302,7 +302,7 @@ func (i *interrupted) once(b *testing.B) (told, ended, cleaned time.Duration) {
 	defer i.sandbox.gate.Leave(e)
 	var toldAt atomic.Int64 // as [interruptWatch] tells the guest
 	defer context.AfterFunc(e.Context(), func() { toldAt.Store(time.Now().UnixNano()) })()
-	slot, err := i.sandbox.guest.take(ctx)
+	slot, err := i.sandbox.guest.take(ctx, false)
 	require.NoError(b, err)
 	require.NoError(b, slot.restore(i.image))
 	invocation := (&abi.Invocation{}).Append(nil, abi.ReadsAll)

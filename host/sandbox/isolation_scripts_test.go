@@ -177,7 +177,7 @@ func TestAfterEveryEnd(t *testing.T) {
 			misbehave(t, s, "one", number)
 			lookAround(t, s, "two", probes[1])
 			require.LessOrEqual(t, len(s.guest.idle), 1, m.source)
-			slot, err := s.guest.take(t.Context())
+			slot, err := s.guest.take(t.Context(), false)
 			require.NoError(t, err)
 			assert.Empty(t, region.Differing(slot.region.Bytes(), s.guest.base.memory.Bytes()), "pages that are not the base image's after %s", m.source)
 			s.guest.put(slot)

@@ -268,7 +268,7 @@ func (s *Sandbox) load(e *gate.Execution, script Script, lazy bool) (*image, []s
 		Limits: script.Limits, Modules: script.Modules, Lazy: lazy, Testing: script.Testing, Cover: script.Cover,
 	}
 	e.Yield()
-	slot, err := s.guest.take(e.Context())
+	slot, err := s.guest.take(e.Context(), false)
 	if err != nil {
 		return nil, nil, e.Failed("no slot for a script", err)
 	}
@@ -301,11 +301,15 @@ func (s *Sandbox) run(e *gate.Execution, image *image, inv abi.Invocation, d *ab
 	e.Yield()
 	start := time.Now()
 	defer func() { result.Duration = time.Since(start) }()
-	slot, err := s.guest.take(e.Context())
+	slot, err := s.guest.take(e.Context(), image.many.Load())
 	if err != nil {
 		return result, e.Failed("no slot for an execution", err)
 	}
-	defer s.guest.put(slot)
+	defer func() {
+		if many := s.guest.put(slot); many != image.many.Load() {
+			image.many.Store(many)
+		}
+	}()
 	if err := slot.restore(image); err != nil {
 		return result, e.Failed("a script's image cannot be restored", err)
 	}

@@ -27,6 +27,7 @@ type slot struct {
 	buffer, load, run             api.Function
 	interruptAddress, trapAddress api.Function
 	broken                        bool // it trapped; what it holds means nothing
+	many                          int  // pages that it keeps, if they are more than a few
 	stack                         [4]uint64
 }
 
@@ -139,10 +140,10 @@ func (s *slot) restore(image *image) error {
 	return nil
 }
 
-// reset makes the memory the base image again.
-func (s *slot) reset() error {
+// reset makes the memory the base image again, see [region.Region.Reset].
+func (s *slot) reset(keep int) (written, kept int, err error) {
 	s.stackPointer.Set(s.base.stackPointer)
-	return s.region.Reset(s.base.memory)
+	return s.region.Reset(s.base.memory, keep)
 }
 
 func (s *slot) close(ctx context.Context) {

@@ -599,6 +599,7 @@ func (s *Server) makeBackground(context.Context) error {
 		s.catalog.ImportSweeper(),
 		quota.NewWatch(quota.WatchConfig{Apps: s.quotas, Usage: s.store.Quotas().Usage, Log: s.log, Registerer: s.metrics}),
 		executions.NewSeriesRetention(s.store.Series(), s.log),
+		executions.NewCompaction(s.store.Executions(), s.log),
 		background.NewMemoryReturn(s.log),
 		background.NewSweep("unused", "bytes of disk", reclaimEvery, s.log, s.store.Reclaim),
 	}

@@ -108,8 +108,9 @@ type LogPage struct {
 	// that a follower can ask for what comes later; with [NewestFirst] it is "" when this is the
 	// last piece.
 	Next string
-	// Newest follows the log from here: it continues with [OldestFirst] after the newest line of
-	// this page (after the page's own cursor when the page is empty). Always set.
+	// Newest follows the log from here: it continues with [OldestFirst] after all that was recorded before
+	// the first page was read; after the newest line of a page with a cursor (after that cursor when the page is
+	// empty). Always set.
 	Newest string
 }
 
@@ -127,9 +128,6 @@ const (
 	MaxRelated       = 1_000
 	MaxCallees       = 100
 )
-
-// LongestExecution is how long after an execution has begun it may be recorded, for [ExecutionQuery.From] and To to find it.
-const LongestExecution = time.Hour
 
 // ExecutionQuery asks for executions of an app. What is zero does not narrow it.
 type ExecutionQuery struct {
@@ -166,9 +164,10 @@ type ExecutionPage struct {
 // Executions keeps the records of executions and their log lines.
 type Executions interface {
 	// Record keeps executions with their lines, all or none. One whose script or app is gone
-	// meanwhile is dropped, one that is kept already stays as it is, so a batch may be recorded
-	// again after a failure. Text is made valid rather than refused: bytes that are not UTF-8 and
-	// NUL become U+FFFD.
+	// meanwhile is dropped. One that is kept already stays as it is, so a batch may be recorded
+	// again after a failure: by the same store, among the 32,768 that it is asked to record next; and
+	// one whose id is that of its event by any store at any time. Text
+	// is made valid rather than refused: bytes that are not UTF-8 and NUL become U+FFFD.
 	Record(ctx context.Context, executions []Execution) error
 	// Get finds an execution by id, with its lines.
 	Get(ctx context.Context, id string) (Execution, error)
@@ -181,9 +180,14 @@ type Executions interface {
 	// execution together, executions as they ended. A line recorded after a page was read is on a
 	// later page of [OldestFirst], even if its time is earlier.
 	Logs(ctx context.Context, query LogQuery) (LogPage, error)
-	// DeleteBefore removes up to limit executions, 1 to [MaxBatch], that started before a time,
-	// oldest first, with their lines, and returns their number: less than limit when none is left.
+	// DeleteBefore removes executions that started before a time, the oldest first, with their lines: limit of
+	// them, 1 to [MaxBatch], or as many more as are kept together. It returns their number: less than
+	// limit when none is left.
 	DeleteBefore(ctx context.Context, before time.Time, limit int) (int, error)
+	// Compact brings together what few executions at a time were recorded, and what was by a version before, in
+	// some transactions. It returns how many it has moved, which nobody sees: 0 when there are none left.
+	// What was found damaged since, by whoever read, is an error then; others are read as if that were not there.
+	Compact(ctx context.Context) (int, error)
 }
 
 // LogBytes returns how many bytes lines count for: their messages and data.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -41,11 +42,28 @@ func (to *document) columns() []any {
 	return []any{&to.id, &to.version, &to.created, &to.updated, &to.data}
 }
 
+// check refuses another document than the one that is read of many.
+func (d *document) check() error {
+	if !strings.Contains(d.data, `"number":4711,`) {
+		return fmt.Errorf("another document: %s", d.data)
+	}
+	return nil
+}
+
 func docsGet(ctx context.Context, d *Database, _ Input) error {
-	return d.scan(ctx, (&document{}).columns(), docRead, d.App, "bench", d.Doc)
+	var read document
+	if err := d.scan(ctx, read.columns(), docRead, d.App, "bench", d.Doc); err != nil {
+		return err
+	}
+	return read.check()
 }
 
 func docsFind(ctx context.Context, d *Database, _ Input) error {
-	return d.scan(ctx, (&document{}).columns(), fmt.Sprintf(docSearch, d.byTerm),
+	var found document
+	err := d.scan(ctx, found.columns(), fmt.Sprintf(docSearch, d.byTerm),
 		d.App, "bench", "", d.terms([]int64{d.Term}), store.DefaultPageSize+1)
+	if err != nil {
+		return err
+	}
+	return found.check()
 }

@@ -3,6 +3,7 @@ package bare
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -17,7 +18,13 @@ const (
 func kvGet(ctx context.Context, d *Database, in Input) error {
 	var key, value string
 	var expires any
-	return d.scan(ctx, []any{&key, &value, &expires}, kvRead, d.App, "bench", in.Key, time.Now())
+	if err := d.scan(ctx, []any{&key, &value, &expires}, kvRead, d.App, "bench", in.Key, time.Now()); err != nil {
+		return err
+	}
+	if !strings.HasPrefix(value, `{"n":`) && !strings.Contains(value, `,"n":`) { // the order is the writer's
+		return fmt.Errorf("another value: %s", value)
+	}
+	return nil
 }
 
 func kvSet(ctx context.Context, d *Database, in Input) error {

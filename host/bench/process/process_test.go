@@ -43,6 +43,17 @@ func TestStartAndStop(t *testing.T) {
 	if mib, err := p.ResidentMiB(); err != nil || mib < 1 {
 		t.Errorf("ResidentMiB() = %v, %v, want at least 1", mib, err)
 	}
+	before, err := p.ProcessorTime()
+	for after := before; err == nil && after <= before; after, err = p.ProcessorTime() { // it grows with what is asked
+		response, failed := http.Get(p.Address + "/hello")
+		if failed != nil {
+			t.Fatal(failed)
+		}
+		response.Body.Close()
+	}
+	if err != nil {
+		t.Errorf("ProcessorTime: %v", err)
+	}
 	if err := p.Stop(); err != nil {
 		t.Errorf("Stop() = %v, want nil", err)
 	}

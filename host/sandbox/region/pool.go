@@ -55,7 +55,10 @@ func (p *Pool) Put(r *Region) {
 
 // putBack reports whether the region is the pool's again.
 func (p *Pool) putBack(r *Region) bool {
-	if len(r.Bytes()) != len(p.image.bytes) || p.isClosed() || r.Reset(p.image) != nil {
+	if len(r.Bytes()) != len(p.image.bytes) || p.isClosed() {
+		return false
+	}
+	if _, _, err := r.Reset(p.image, FewPages); err != nil {
 		return false
 	}
 	p.mu.Lock()

@@ -73,36 +73,46 @@ func (r *Region) Attach(image Image) error {
 	return nil
 }
 
-// Reset makes the memory the image again that is attached to it and is as large: it
-// copies back the few pages that were written, which stay mapped for the next
-// execution, or drops them all when they are many or unknown.
-func (r *Region) Reset(image Image) error {
-	if runs, ok := r.scan.written(r.Bytes()); ok && runs.count() <= keptPages {
-		memory := r.Bytes()
-		for _, run := range runs {
-			copy(memory[run.first*PageSize:run.end*PageSize], image.bytes[run.first*PageSize:])
+// Reset makes the memory the image again that is attached to it and is as large: it undoes what was
+// written to pages, which stay mapped for the next execution, or drops them all when they are more
+// than keep, or unknown. It returns how many pages were written, 0 if unknown, and how many stay.
+func (r *Region) Reset(image Image, keep int) (written, kept int, err error) {
+	memory := r.Bytes()
+	runs, ok := r.scan.written(memory)
+	if n := runs.count(); !ok || n > keep {
+		if err := unix.Madvise(memory, unix.MADV_DONTNEED); err != nil {
+			return n, 0, fmt.Errorf("drop a slot's pages: %w", err)
 		}
-		return nil
+		return n, 0, nil
 	}
-	if err := unix.Madvise(r.Bytes(), unix.MADV_DONTNEED); err != nil {
-		return fmt.Errorf("drop a slot's pages: %w", err)
+	for _, run := range runs {
+		if end := min(run.end, image.used); run.first < end {
+			written += copy(memory[run.first*PageSize:end*PageSize], image.bytes[run.first*PageSize:]) / PageSize
+		}
+		// Of pages that are zero, many may have been kept from before.
+		for page := max(run.first, image.used); page < run.end; page++ {
+			if p := memory[page*PageSize:][:PageSize]; !isZero(p) {
+				clear(p)
+				written++
+			}
+		}
+		kept += int(run.end - run.first)
 	}
-	return nil
+	return written, kept, nil
 }
 
-// keptPages is how many pages of its own an idle slot may keep.
-const keptPages = 64
-
-// Changed returns the pages written since the image was attached.
-func (r *Region) Changed(image Image) []uint32 {
-	runs, ok := r.scan.written(r.Bytes())
+// Changed returns the pages that were changed since the image was attached.
+func (r *Region) Changed(image Image) (pages []uint32) {
+	memory := r.Bytes()
+	runs, ok := r.scan.written(memory)
 	if !ok {
-		return Differing(r.Bytes(), image.bytes)
+		return Differing(memory, image.bytes)
 	}
-	pages := make([]uint32, 0, runs.count())
 	for _, run := range runs {
 		for page := run.first; page < run.end; page++ {
-			pages = append(pages, uint32(page))
+			if differs(memory, image.bytes, int(page)*PageSize) {
+				pages = append(pages, uint32(page))
+			}
 		}
 	}
 	return pages
@@ -112,6 +122,7 @@ func (r *Region) Changed(image Image) []uint32 {
 type Image struct {
 	file  *os.File
 	bytes []byte // the same, for reading
+	used  uint64 // its pages from this one on are zero
 }
 
 // NewImage makes an image of a memory.
@@ -125,6 +136,7 @@ func NewImage(memory []byte) (m Image, err error) {
 		return m, fmt.Errorf("a file for the base image: %w", err)
 	}
 	for _, page := range Differing(memory, nil) { // zero pages stay holes
+		m.used = uint64(page) + 1
 		at := int64(page) * PageSize
 		if _, err := m.file.WriteAt(memory[at:at+PageSize], at); err != nil {
 			return m, fmt.Errorf("write the base image: %w", err)

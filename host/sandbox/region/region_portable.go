@@ -50,7 +50,9 @@ func (r *Region) Attach(image Image) error {
 }
 
 // Reset makes the memory the image again.
-func (r *Region) Reset(image Image) error { return r.Attach(image) }
+func (r *Region) Reset(image Image, _ int) (written, kept int, err error) {
+	return 0, 0, r.Attach(image)
+}
 
 // Changed returns the pages in which the memory differs from the image.
 func (r *Region) Changed(image Image) []uint32 {

@@ -16,9 +16,9 @@ type pageRuns []pageRun
 // A pageRun is pages next to each other, by number.
 type pageRun struct{ first, end uint64 }
 
-func (runs pageRuns) count() (pages uint64) {
+func (runs pageRuns) count() (pages int) {
 	for _, run := range runs {
-		pages += run.end - run.first
+		pages += int(run.end - run.first)
 	}
 	return pages
 }

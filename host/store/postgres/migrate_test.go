@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"io/fs"
 	"testing"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"github.com/stretchr/testify/require"
@@ -23,6 +24,31 @@ func TestDomainsOfOldRoutes(t *testing.T) {
 
 func TestVersionsOfOldScripts(t *testing.T) {
 	migrated(t, 22, storetest.VersionsOfOldScripts) // before there were versions
+}
+
+func TestExecutionsOfBefore(t *testing.T) {
+	url := pgtest.URL(t)
+	s, err := postgres.Open(t.Context(), postgres.Config{URL: url})
+	require.NoError(t, err)
+	defer s.Close()
+	db, err := sql.Open("pgx", url)
+	require.NoError(t, err)
+	defer db.Close()
+	storetest.ExecutionsOfBefore(t, s, func(statement string, args ...any) {
+		_, err := db.Exec(statement, args...)
+		require.NoError(t, err)
+	}, func(at time.Time) any { return at })
+}
+
+func TestDamagedSegments(t *testing.T) {
+	url := pgtest.URL(t)
+	s, err := postgres.Open(t.Context(), postgres.Config{URL: url})
+	require.NoError(t, err)
+	defer s.Close()
+	db, err := sql.Open("pgx", url)
+	require.NoError(t, err)
+	defer db.Close()
+	storetest.DamagedSegments(t, s, db)
 }
 
 // migrated runs a test on a database that it can have made anew by the migrations after one.

@@ -83,8 +83,9 @@ func open(ctx context.Context, config Config) (store.Store, error) {
 			Name: store.DatabasePostgres,
 			Size: `SELECT pg_database_size(current_database())`,
 			// The row that every change of configuration raises.
-			Lock:      `SELECT value FROM meta WHERE name = 'generation' FOR UPDATE`,
-			ForUpdate: ` FOR UPDATE`,
+			Lock:        `SELECT value FROM meta WHERE name = 'generation' FOR UPDATE`,
+			ForUpdate:   ` FOR UPDATE`,
+			ForKeyShare: ` FOR KEY SHARE`,
 			Terms: sqlstore.TermIndex{
 				Value: encodeTerms,
 				Any: func(terms []int64, first int) (string, []any) {
@@ -119,6 +120,7 @@ func open(ctx context.Context, config Config) (store.Store, error) {
 			DeleteLeased: `DELETE FROM outbox USING unnest($1::text[], $2::text[], $3::text[]) AS ended (id, token, app_id)
 				WHERE outbox.id = ended.id AND outbox.token = ended.token AND outbox.app_id = ended.app_id RETURNING outbox.id, outbox.token`,
 			Texts:          func(texts []string) any { return append([]string{}, texts...) },
+			OneOfTexts:     `(SELECT unnest($1::text[]) AS value)`,
 			Place:          "ctid",
 			Among:          [2]string{"= ANY (ARRAY", ")"},
 			FitEvents:      fitEvents,
@@ -134,7 +136,6 @@ func open(ctx context.Context, config Config) (store.Store, error) {
 			Requests:          sqlstore.Announcements{Announce: `NOTIFY ` + channelRequests, Listen: listener(options.ConnConfig, channelRequests)},
 			Answers:           sqlstore.Announcements{Announce: `NOTIFY ` + channelAnswers, Listen: listener(options.ConnConfig, channelAnswers)},
 			OneRemoves:        `SELECT pg_try_advisory_xact_lock(` + strconv.Itoa(lockRemoval) + `)`,
-			Record:            record,
 			Announce:          announceRevision,
 			Listen:            listener(options.ConnConfig, channelRevisions),
 			Dump:              dumper(options.ConnConfig),
@@ -225,7 +226,6 @@ func migrate(ctx context.Context, db *sql.DB) error {
 // Keys of advisory locks: "picloud" and a number.
 const (
 	lockMigration = 0x7069636c6f756401
-	lockRecord    = 0x7069636c6f756402
 	lockRemoval   = 0x7069636c6f756403
 	lockRestore   = 0x7069636c6f756404
 	lockLoad      = 0x7069636c6f756405

@@ -25,6 +25,27 @@ func TestVersionsOfOldScripts(t *testing.T) {
 	migrated(t, 21, storetest.VersionsOfOldScripts) // before there were versions
 }
 
+func TestExecutionsOfBefore(t *testing.T) {
+	path := filepath.Join(t.TempDir(), sqlite.FileName)
+	s, err := sqlite.Open(t.Context(), sqlite.Config{Path: path})
+	require.NoError(t, err)
+	defer s.Close()
+	db, _ := provider(t, path)
+	storetest.ExecutionsOfBefore(t, s, func(statement string, args ...any) {
+		_, err := db.Exec(statement, args...)
+		require.NoError(t, err)
+	}, func(at time.Time) any { return at.UnixMicro() })
+}
+
+func TestDamagedSegments(t *testing.T) {
+	path := filepath.Join(t.TempDir(), sqlite.FileName)
+	s, err := sqlite.Open(t.Context(), sqlite.Config{Path: path})
+	require.NoError(t, err)
+	defer s.Close()
+	db, _ := provider(t, path)
+	storetest.DamagedSegments(t, s, db)
+}
+
 // What was recorded when several entries could have the same time is there in its order, and each time is one entry's.
 func TestAuditOfBefore(t *testing.T) {
 	path := filepath.Join(t.TempDir(), sqlite.FileName)

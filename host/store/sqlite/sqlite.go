@@ -107,9 +107,8 @@ func open(ctx context.Context, config Config) (_ store.Store, err error) {
 		Listeners: config.Listeners,
 		Prepare:   true,
 		Dialect: sqlstore.Dialect{ // BEGIN IMMEDIATE is the lock
-			Name:   store.DatabaseSQLite,
-			Size:   `SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()`,
-			Record: record,
+			Name: store.DatabaseSQLite,
+			Size: `SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()`,
 			Clock: func(micros string) string {
 				if micros == "" {
 					return "$1"
@@ -121,6 +120,7 @@ func open(ctx context.Context, config Config) (_ store.Store, err error) {
 			DocOfEntry:   `docs AS d WHERE d.app_id = $2 AND d.collection = $3 AND d.id = e.id`,
 			Snapshot:     sql.TxOptions{ReadOnly: true}, // which is no BEGIN IMMEDIATE
 			Texts:        func(texts []string) any { return encodeTexts(texts) },
+			OneOfTexts:   `(SELECT value FROM json_each($1))`,
 			Place:        "rowid",
 			Among:        [2]string{"IN", ""},
 			ShareCommits: true,

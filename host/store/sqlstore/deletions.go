@@ -19,7 +19,8 @@ const (
 )
 
 const (
-	// What is marked has a name that nobody else wants.
+	// What is marked has a name that nobody else wants. A script's is in a key: who changes it waits for those who record
+	// executions of the script, and none does afterwards.
 	appMark    = `UPDATE apps SET slug = id, deleted_at = $2 WHERE id = $1 AND ` + liveApp
 	scriptMark = `UPDATE scripts SET name = '~' || id, source = '', wasm = NULL, deleted_at = $2 WHERE id = $1`
 
@@ -81,7 +82,7 @@ var (
 		`DELETE FROM series WHERE (app_id, script_id, step, at) IN (
 			SELECT app_id, script_id, step, at FROM series WHERE app_id = $1 ORDER BY script_id, step, at LIMIT $2)`,
 	}
-	scriptRemains = []string{
+	scriptRemains = []string{ // executions beside those that are no segment yet
 		`DELETE FROM log_lines WHERE script_id = $1 AND (execution, seq) IN (
 			SELECT execution, seq FROM log_lines WHERE script_id = $1 ORDER BY execution, seq LIMIT $2)`,
 		`DELETE FROM executions WHERE position IN (SELECT position FROM executions WHERE script_id = $1 ORDER BY position LIMIT $2)`,
@@ -110,7 +111,7 @@ func (d deletions) Remove(ctx context.Context, limit int) (removed store.Removed
 		return store.Removed{}, failed(ctx, op, err)
 	}
 	err = d.s.apart(ctx, op, func(tx *sqlStore) error {
-		r := remover{tx: tx.tx, lock: tx.db.Dialect.Lock, left: limit}
+		r := remover{tx: tx.tx, lock: tx.db.Dialect.Lock, forUpdate: tx.db.Dialect.ForUpdate, left: limit}
 		defer func() { removed = store.Removed{Rows: limit - r.left, Blobs: r.blobs} }()
 		if lock := tx.db.Dialect.OneRemoves; lock != "" {
 			var mine bool
@@ -133,10 +134,11 @@ func (d deletions) Remove(ctx context.Context, limit int) (removed store.Removed
 
 // remover removes rows in a transaction, as many as are left to it.
 type remover struct {
-	tx    queryer
-	lock  string // the dialect's, that is still to be taken
-	left  int
-	blobs []string
+	tx        queryer
+	lock      string // the dialect's, that is still to be taken
+	forUpdate string // the dialect's
+	left      int
+	blobs     []string
 }
 
 // next removes some, and reports whether there was anything.
@@ -152,6 +154,9 @@ func (r *remover) next(ctx context.Context) (more bool, err error) {
 	app, err := one(ctx, r.tx, "app", text, nextApp)
 	if err != nil {
 		return false, unlessMissing(err)
+	}
+	if err := r.executions(ctx, app); err != nil { // of all its scripts at once, and until none are left that could have more
+		return true, err
 	}
 	script, err = one(ctx, r.tx, "script", text, nextScriptOfApp, app)
 	if !missing(err) {
@@ -194,6 +199,9 @@ func (r *remover) script(ctx context.Context, id string, err error) error {
 			return err
 		}
 	}
+	if err := r.executions(ctx, id); err != nil {
+		return err
+	}
 	if r.left == 0 {
 		return nil
 	}
@@ -212,6 +220,16 @@ func (r *remover) script(ctx context.Context, id string, err error) error {
 		return err
 	}
 	return r.run(ctx, scriptRemove, id)
+}
+
+// executions removes those of an app or a script from their segments, as many as are left.
+func (r *remover) executions(ctx context.Context, of string) error {
+	if r.left == 0 {
+		return nil
+	}
+	n, err := removeExecutions(ctx, r.tx, of, r.forUpdate, r.left)
+	r.left -= n
+	return err
 }
 
 // run runs a statement that removes rows, if any are left.
@@ -245,7 +263,9 @@ const (
 		(SELECT COUNT(*) FROM (SELECT 1 FROM docs WHERE app_id = $1 LIMIT $2) AS found),
 		(SELECT COUNT(*) FROM (SELECT 1 FROM files WHERE app_id = $1 LIMIT $2) AS found),
 		COALESCE((SELECT bytes FROM file_usage WHERE app_id = $1), 0),
-		(SELECT COUNT(*) FROM (SELECT 1 FROM scripts s JOIN executions e ON e.script_id = s.id
+		(SELECT COALESCE(SUM(count), 0) FROM (SELECT i.count FROM scripts s JOIN segment_index i ON i.key = s.id
+			WHERE s.app_id = $1 AND s.deleted_at IS NULL LIMIT $2) AS found)
+			+ (SELECT COUNT(*) FROM (SELECT 1 FROM scripts s JOIN executions e ON e.script_id = s.id
 			WHERE s.app_id = $1 AND s.deleted_at IS NULL LIMIT $2) AS found),
 		(SELECT COUNT(*) FROM (SELECT 1 FROM outbox WHERE app_id = $1 LIMIT $2) AS found),
 		(SELECT COUNT(*) FROM (SELECT 1 FROM dead_letters WHERE app_id = $1 LIMIT $2) AS found)
@@ -253,7 +273,8 @@ const (
 	scriptCount = `SELECT
 		(SELECT COUNT(*) FROM routes WHERE script_id = s.id),
 		(SELECT COUNT(*) FROM triggers WHERE script_id = s.id),
-		(SELECT COUNT(*) FROM (SELECT 1 FROM executions WHERE script_id = s.id LIMIT $2) AS found)
+		(SELECT COALESCE(SUM(count), 0) FROM (SELECT count FROM segment_index WHERE key = s.id LIMIT $2) AS found)
+			+ (SELECT COUNT(*) FROM (SELECT 1 FROM executions WHERE script_id = s.id LIMIT $2) AS found)
 		FROM scripts s WHERE s.id = $1 AND ` + liveScript
 )
 
@@ -261,6 +282,7 @@ func (a apps) Contents(ctx context.Context, id string) (store.AppContents, error
 	return one(ctx, a.s.reader(), "app", func(row scanner) (c store.AppContents, err error) {
 		err = row.Scan(&c.Scripts, &c.Routes, &c.Triggers, &c.Topics, &c.Domains, &c.Members, &c.Keys, &c.Secrets,
 			&c.KVEntries, &c.Documents, &c.Files, &c.FileBytes, &c.Executions, &c.Events, &c.DeadLetters)
+		c.Executions = min(c.Executions, store.MaxContents) // the rows that were added up are segments
 		return c, err
 	}, appCount, id, store.MaxContents)
 }
@@ -268,6 +290,7 @@ func (a apps) Contents(ctx context.Context, id string) (store.AppContents, error
 func (r scripts) Contents(ctx context.Context, id string) (store.ScriptContents, error) {
 	return one(ctx, r.s.reader(), "script", func(row scanner) (c store.ScriptContents, err error) {
 		err = row.Scan(&c.Routes, &c.Triggers, &c.Executions)
+		c.Executions = min(c.Executions, store.MaxContents)
 		return c, err
 	}, scriptCount, id, store.MaxContents)
 }

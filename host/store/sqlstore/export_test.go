@@ -38,6 +38,41 @@ func IndexCountPlan(ctx context.Context, s store.Store, explain string, query st
 	return s.Docs().(docs).planOf(ctx, explain, fmt.Sprintf(entriesCount, query.Limit), []any{query.Index.ID, query.From, query.To, store.SeveralKey})
 }
 
+// SegmentPlans are the database's plans of the statements that read, join and remove segments of executions of a script, by what
+// they are for.
+func SegmentPlans(ctx context.Context, s store.Store, explain, script, id string) (map[string]string, error) {
+	e := s.Executions().(executions)
+	dialect := e.s.db.Dialect
+	one := func(text string) any { return dialect.Texts([]string{text}) }
+	w := all(rowsOfScript, script)
+	search := []any{w.key, int64(1500), int64(500), w.failed, w.succeeded, w.level, w.linesFrom, w.from, w.to, 16}
+	plans := map[string]string{}
+	for name, of := range map[string]struct {
+		statement string
+		args      []any
+	}{
+		"newest first":       {strings.Replace(searchNewestFirst, "{rest}", "s.rest", 1), search},
+		"oldest first":       {strings.Replace(searchOldestFirst, "{rest}", "s.rest", 1), search},
+		"last":               {executionLast, []any{script}},
+		"ids":                {strings.ReplaceAll(segmentsOfIDs, "{texts}", dialect.OneOfTexts), []any{one(idKey(id))}},
+		"one":                {segmentRead, []any{1000}},
+		"of what is deleted": {segmentOf, []any{script}},
+		"old":                {segmentsBefore + dialect.ForUpdate, []any{int64(0)}},
+		"open":               {segmentsOpen, nil},
+		"to be joined":       {segmentsWithin + dialect.ForUpdate, []any{1000, 1100}},
+		"removed":            {segmentRemove, []any{1000}},
+		"their index":        {segmentIndexRemove, []any{1000}},
+		"contents":           {scriptCount, []any{script, store.MaxContents}},
+	} {
+		plan, err := s.Docs().(docs).planOf(ctx, explain, of.statement, of.args)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		plans[name] = plan
+	}
+	return plans, nil
+}
+
 func (d docs) plan(ctx context.Context, explain string, query store.DocumentQuery, rare bool) (string, error) {
 	statement, args := d.scanQuery(query, rare)
 	return d.planOf(ctx, explain, statement, args)

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/picloud/picloud/host/background/turns"
@@ -32,6 +33,9 @@ type Dialect struct {
 	// ForUpdate ends a query that keeps the rows it finds from other writers until the transaction
 	// ends; "" when one transaction at a time writes.
 	ForUpdate string
+	// ForKeyShare ends a query that keeps the rows it finds from being deleted, or named anew, until the
+	// transaction ends; "" as there.
+	ForKeyShare string
 	// Terms is how documents are found by their terms.
 	Terms TermIndex
 	// Settling is how it is known that all transactions write the entries of a new index of documents.
@@ -39,9 +43,6 @@ type Dialect struct {
 	// DocOfEntry is what an entry e of an index is joined with: its document d, of the app $2 and the collection $3, by
 	// nothing but its key.
 	DocOfEntry string
-	// Record inserts executions with their lines, in order, skipping those whose script is gone and
-	// those already there. All text is valid.
-	Record func(ctx context.Context, tx *sql.Tx, executions []store.Execution) error
 	// Announce is run last in a transaction that makes a revision, for Listen of other nodes; ""
 	// when there are none.
 	Announce string
@@ -78,6 +79,8 @@ type Dialect struct {
 	// the first two; Texts makes those arguments.
 	DeleteLeased string
 	Texts        func(texts []string) any
+	// OneOfTexts is a query for the texts of the argument $1, which Texts has made, each a value.
+	OneOfTexts string
 	// AnnounceEvents and ListenEvents are those of the outbox; "" and nil as Announce and Listen. What is announced
 	// is told, "" when something may have been missed.
 	AnnounceEvents string
@@ -172,6 +175,9 @@ type database struct {
 	timed          sync.Map     // statements by what they are made of, see sqlStore.timed
 	statements     *statements  // the writer's; nil without Config.Prepare
 	turns          *turns.Queue // of transactions of Begin
+	recorded       recent       // executions
+	converted      atomic.Bool  // no executions are rows any more, see executions.older
+	damage         damage       // of segments of executions
 	commits        *commits     // nil without Dialect.ShareCommits
 	following      sync.RWMutex
 	followers      []func(store.Revision)

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -113,6 +115,65 @@ func Benchmark(b *testing.B, fresh func(tb testing.TB) Opener) {
 			})
 		}
 	})
+	b.Run("Executions.Among", func(b *testing.B) { // among many in another app, of which each thousandth is of a script that runs seldom
+		app := s.app(b, "much")
+		busy, seldom := s.script(b, app, "busy"), s.script(b, app, "seldom")
+		n, size := 0, s.size(b)
+		for range many(b) / 1000 {
+			batch := make([]store.Execution, 1000)
+			for i := range batch {
+				of := busy
+				if i == 500 {
+					of = seldom
+				}
+				batch[i] = execution(of, uuid.Must(uuid.NewV7()).String(), start.Add(time.Duration(n)*time.Millisecond), "hello", fmt.Sprint("world ", n))
+				n++
+			}
+			require.NoError(b, s.Executions().Record(s.ctx, batch))
+		}
+		bytes := float64(s.size(b)-size) / float64(n)
+		b.Run("disk", func(b *testing.B) {
+			for b.Loop() { // there is nothing to be timed
+			}
+			b.ReportMetric(bytes, "bytes/execution")
+		})
+		for name, query := range map[string]store.ExecutionQuery{
+			"busy": {AppID: app.ID, ScriptID: busy.ID}, "seldom": {AppID: app.ID, ScriptID: seldom.ID}, "app": {AppID: app.ID},
+			"long ago": {AppID: app.ID, To: start.Add(time.Minute)},
+		} {
+			b.Run(name, func(b *testing.B) {
+				for b.Loop() {
+					if page, err := s.Executions().List(s.ctx, query); err != nil || len(page.Items) != store.DefaultPageSize {
+						b.Fatal(len(page.Items), err)
+					}
+				}
+			})
+		}
+		for name, query := range map[string]store.ExecutionQuery{
+			"one": {AppID: app.ID, ScriptID: seldom.ID}, "one long ago": {AppID: app.ID, ScriptID: seldom.ID, To: start.Add(time.Minute)},
+		} {
+			page, err := s.Executions().List(s.ctx, query)
+			require.NoError(b, err)
+			b.Run(name, func(b *testing.B) {
+				for b.Loop() {
+					if _, err := s.Executions().Get(s.ctx, page.Items[0].ID); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+		follow := store.LogQuery{ScriptID: busy.ID, Order: store.OldestFirst}
+		page, err := s.Executions().Logs(s.ctx, store.LogQuery{ScriptID: busy.ID})
+		require.NoError(b, err)
+		follow.Page.Cursor = page.Newest
+		b.Run("follow", func(b *testing.B) { // a poll that finds nothing
+			for b.Loop() {
+				if page, err := s.Executions().Logs(s.ctx, follow); err != nil || len(page.Items) > 0 || page.Next != follow.Page.Cursor {
+					b.Fatal(len(page.Items), err)
+				}
+			}
+		})
+	})
 	b.Run("Series.Add/100", func(b *testing.B) { // a write of a node on which 100 scripts run
 		var counted []store.Counted
 		for i := range 100 {
@@ -125,4 +186,26 @@ func Benchmark(b *testing.B, fresh func(tb testing.TB) Opener) {
 			}
 		}
 	})
+}
+
+// envExecutions says among how many executions pages are read.
+const envExecutions = "PICLOUD_BENCH_EXECUTIONS"
+
+// many is what envExecutions says, or a million.
+func many(b *testing.B) int {
+	text := os.Getenv(envExecutions)
+	if text == "" {
+		return 1_000_000
+	}
+	n, err := strconv.Atoi(text)
+	require.NoError(b, err, envExecutions)
+	return n
+}
+
+// size is how many bytes the database has.
+func (s subject) size(tb testing.TB) int64 {
+	tb.Helper()
+	bytes, err := s.Size(s.ctx)
+	require.NoError(tb, err)
+	return bytes
 }

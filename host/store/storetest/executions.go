@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/abi"
@@ -68,6 +69,28 @@ func testExecutions(t *testing.T, s subject) {
 			require.NoError(t, err)
 			require.Len(t, got.Lines, lines, id)
 		}
+	})
+
+	t.Run("a call's by another node", func(t *testing.T) {
+		call := execution(script, uuid.Must(uuid.NewV7()).String(), start, "first")
+		call.EventID = call.ID
+		require.NoError(t, s.Executions().Record(s.ctx, []store.Execution{call}))
+		var others []store.Execution
+		for i := range 40_000 { // more than a store remembers
+			others = append(others, execution(script, fmt.Sprint("other-", i), start))
+		}
+		for some := range slices.Chunk(others, store.MaxBatch) {
+			require.NoError(t, s.Executions().Record(s.ctx, some))
+		}
+		again := call
+		again.Lines = []store.LogLine{{At: start, Level: abi.LogInfo, Message: "second"}}
+		require.NoError(t, s.Executions().Record(s.ctx, []store.Execution{again, execution(script, "beside it", start)}))
+		got, err := s.Executions().Get(s.ctx, call.ID)
+		require.NoError(t, err)
+		require.Equal(t, "first", got.Lines[0].Message)
+		page, err := s.Executions().List(s.ctx, store.ExecutionQuery{AppID: app.ID, ScriptID: script.ID, Page: store.PageRequest{Limit: 2}})
+		require.NoError(t, err)
+		require.Equal(t, []string{"beside it", "other-39999"}, project(page.Items, func(e store.Execution) string { return e.ID }))
 	})
 
 	t.Run("of a script that is gone", func(t *testing.T) {
@@ -355,7 +378,11 @@ func testExecutionQueries(t *testing.T, s subject) {
 		for i := range store.MaxSearchedBytes/size + 2 {
 			record(execution(script, fmt.Sprintf("straw-%d", i), start.Add(time.Second), strings.Repeat("hay ", size/4)))
 		}
-		for _, q := range []store.ExecutionQuery{{Text: "needle"}, {MinLevel: abi.LogError}} {
+		page, err := s.Executions().List(s.ctx, store.ExecutionQuery{AppID: app.ID, MinLevel: abi.LogError})
+		require.NoError(t, err)
+		require.Equal(t, "pin", ids(page.Items), "what has no such line is not looked at")
+		require.Zero(t, page.SearchedTo)
+		for _, q := range []store.ExecutionQuery{{Text: "needle"}, {Text: "needle", MinLevel: abi.LogInfo}} {
 			q.AppID = app.ID
 			page, err := s.Executions().List(s.ctx, q)
 			require.NoError(t, err)
@@ -372,7 +399,7 @@ func testExecutionQueries(t *testing.T, s subject) {
 			require.Equal(t, "pin", ids(page.Items), "the oldest first")
 			require.NotZero(t, page.SearchedTo)
 		}
-		_, err := s.Executions().List(s.ctx, store.ExecutionQuery{AppID: app.ID, MinLevel: "loud"})
+		_, err = s.Executions().List(s.ctx, store.ExecutionQuery{AppID: app.ID, MinLevel: "loud"})
 		invalid(t, err, "level", `must be one of ["trace" "debug" "info" "warn" "error"], got "loud"`)
 	})
 
@@ -478,6 +505,11 @@ func testLogs(t *testing.T, s subject) {
 		require.Equal(t, "f g", messages(page.Items))
 		follow.Page.Cursor = page.Next
 		require.Empty(t, read(t, follow).Items)
+
+		quiet := store.LogQuery{Order: store.OldestFirst, MinLevel: abi.LogError, Page: store.PageRequest{Cursor: last.Newest}}
+		page = read(t, quiet)
+		require.Empty(t, page.Items)
+		require.Equal(t, read(t, store.LogQuery{}).Newest, page.Next, "what was looked at is not looked at again")
 
 		follow.Page.Cursor = empty.Newest
 		require.Equal(t, "a b c d e f g", messages(read(t, follow).Items), "from when there was nothing")

@@ -34,8 +34,19 @@ func fused(x, y, z float64) float64 {
 	q := float64(x2*y2) - (((p - float64(x1*y1)) - float64(x2*y1)) - float64(x1*y2))
 	// s + r = p + z.
 	s, r := twoSum(p, z)
-	// r + q, rounded to odd: if something is lost, the last bit becomes 1, towards it.
-	sum, lost := twoSum(r, q)
+	// What r + q loses matters only where s + tail lies half way between two floats: rest, what is
+	// then left of it, is half the distance of two.
+	tail := r + q
+	sum := s + tail
+	if rest := tail - (sum - s); rest != 0 && sum+2*rest-sum == 2*rest {
+		return s + sumToOdd(r, q)
+	}
+	return sum
+}
+
+// sumToOdd returns x + y rounded to odd: if something is lost, the last bit becomes 1, towards it.
+func sumToOdd(x, y float64) float64 {
+	sum, lost := twoSum(x, y)
 	if bits := math.Float64bits(sum); lost != 0 && bits&1 == 0 {
 		if (lost > 0) == (sum > 0) {
 			bits++
@@ -44,7 +55,7 @@ func fused(x, y, z float64) float64 {
 		}
 		sum = math.Float64frombits(bits)
 	}
-	return s + sum
+	return sum
 }
 
 // twoSum returns x + y and what that lacks to the exact sum.

@@ -91,9 +91,7 @@ func blobToArray(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 		if err := t.Poll(); err != nil {
 			return vm.Unit, err
 		}
-		for i, b := range data[:len(part)] {
-			part[i] = vm.Int(int64(b))
-		}
+		vm.SetBytes(part, data)
 		left, data = left[len(part):], data[len(part):]
 	}
 	return vm.NewArray(items), nil

@@ -44,37 +44,64 @@ func upperText(m *vm.Meter, s string) (string, *vm.Error) {
 // the others by far, which appends what becomes of the character r at s[i].
 func mapText(m *vm.Meter, s string, first byte, near *nearCases, far func(b []byte, i int, r rune) []byte) (string, *vm.Error) {
 	b := make([]byte, 0, len(s)+len(s)/8+utf8.UTFMax)
+	work := 0 // not counted yet
 	for i := 0; i < len(s); {
-		if s[i] < utf8.RuneSelf {
-			part := s[i:]
-			part = part[:vm.ASCIIPrefix(part[:min(flipStep, len(part))])]
-			n := len(b)
-			b = slices.Grow(b, len(part))[:n+len(part)]
-			if _, err := flipText(m, b[n:], part, first); err != nil {
+		if work >= flipStep {
+			if err := m.Add(work); err != nil {
 				return "", err
 			}
-			i += len(part)
+			work = 0
+		}
+		n := len(b)
+		if cap(b)-n < utf8.UTFMax {
+			b = slices.Grow(b, len(s)-i+utf8.UTFMax)
+		}
+		c := s[i]
+		if c < utf8.RuneSelf {
+			if part := s[i:min(len(s), i+flipStep)]; len(part) >= longRun && vm.ASCIIPrefix(part[:longRun]) == longRun {
+				part = part[:vm.ASCIIPrefix(part)]
+				b = slices.Grow(b, len(part))[:n+len(part)]
+				if _, err := flipText(m, b[n:], part, first); err != nil {
+					return "", err
+				}
+				i += len(part)
+				continue
+			}
+			if c-first < 26 {
+				c ^= 0x20
+			}
+			b = b[:n+1]
+			b[n] = c
+			i, work = i+1, work+caseCostASCII
 			continue
 		}
-		if err := m.Add(caseCost); err != nil {
-			return "", err
+		work += caseCost
+		r, size := utf8.RuneError, 2
+		if c < 0xe0 { // of two bytes: what is valid has no others here
+			r = rune(c&0x1f)<<6 | rune(s[i+1]&0x3f)
+		} else {
+			r, size = utf8.DecodeRuneInString(s[i:])
 		}
-		r, size := utf8.DecodeRuneInString(s[i:])
 		mapped := near.of(r)
 		switch {
 		case mapped == 0:
 			b = far(b, i, r)
-		case mapped >= utf8.RuneSelf && mapped < 0x800 && cap(b)-len(b) >= 2: // as AppendRune does it
-			n := len(b)
+		case mapped >= utf8.RuneSelf && mapped < 0x800: // as AppendRune does it
 			b = b[:n+2]
 			b[n], b[n+1] = 0xc0|byte(mapped>>6), 0x80|byte(mapped&0x3f)
+		case mapped == r && size == 3:
+			b = b[:n+3]
+			b[n], b[n+1], b[n+2] = c, s[i+1], s[i+2]
 		default:
 			b = utf8.AppendRune(b, mapped)
 		}
 		i += size
 	}
-	return unsafe.String(unsafe.SliceData(b), len(b)), nil
+	return unsafe.String(unsafe.SliceData(b), len(b)), m.Add(work)
 }
+
+// longRun is from how many characters of ASCII on their case is changed several at a time.
+const longRun = 16
 
 // nearCases has what the characters from 0x80 on become that alphabets in use have most of: Latin,
 // Greek, Cyrillic, Armenian. 0: that is to be looked up. Others have the highest bit set: the guest's

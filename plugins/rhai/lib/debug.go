@@ -41,6 +41,5 @@ func toString(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 }
 
 func toDebug(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-	text, err := t.DebugText(args[0])
-	return vm.String(text), err
+	return t.DebugForm(args[0])
 }

@@ -4,7 +4,6 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
-	"unsafe"
 
 	"github.com/picloud/picloud/abi/decimal"
 	"github.com/picloud/picloud/plugins/rhai/compile"
@@ -375,11 +374,11 @@ func (r *jsonReader) escaped(start int) (string, bool) {
 }
 
 func mapToJSON(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-	w := jsonWriter{t: t}
+	w := jsonWriter{t: t, buf: t.Scratch()}
 	if err := w.value(args[0], 0); err != nil {
 		return vm.Unit, err
 	}
-	return vm.String(unsafe.String(unsafe.SliceData(w.buf), len(w.buf))), nil
+	return t.Made(w.buf), nil
 }
 
 type jsonWriter struct {
@@ -399,27 +398,27 @@ func (w *jsonWriter) value(v vm.Value, depth int) *vm.Error {
 	}
 	switch v.Kind() {
 	case vm.KindUnit:
-		w.buf = append(w.buf, "null"...)
+		w.buf = vm.AppendText(w.buf, "null")
 	case vm.KindInt, vm.KindU8:
-		w.buf = strconv.AppendInt(w.buf, v.AsInt(), 10)
+		w.buf = vm.AppendInt(w.buf, v.AsInt())
 	case vm.KindString:
 		return w.quoted(v.AsString())
 	case vm.KindChar:
 		w.char(v.AsChar())
 	case vm.KindBlob:
-		w.buf = append(w.buf, '[')
+		w.buf = vm.AppendByte(w.buf, '[')
 		for i, b := range v.AsBlob().Data {
 			if i > 0 {
-				w.buf = append(w.buf, ',')
+				w.buf = vm.AppendByte(w.buf, ',')
 			}
 			if i%pollEvery == 0 {
 				if err := w.t.Poll(); err != nil {
 					return err
 				}
 			}
-			w.buf = strconv.AppendUint(w.buf, uint64(b), 10)
+			w.buf = vm.AppendInt(w.buf, int64(b))
 		}
-		w.buf = append(w.buf, ']')
+		w.buf = vm.AppendByte(w.buf, ']')
 		return w.t.CheckString(int64(len(w.buf)))
 	case vm.KindArray:
 		return w.array(v.AsArray().Items, depth)
@@ -432,9 +431,9 @@ func (w *jsonWriter) value(v vm.Value, depth int) *vm.Error {
 		}
 		return w.array(append([]vm.Value{vm.String(f.Name)}, f.Curried()...), depth)
 	case vm.KindIterator:
-		w.buf = append(w.buf, v.AsIterator().Type...)
+		w.buf = vm.AppendText(w.buf, v.AsIterator().Type)
 	default:
-		w.buf = append(w.buf, vm.Debug(v)...)
+		w.buf = vm.AppendText(w.buf, vm.Debug(v))
 	}
 	return nil
 }
@@ -451,9 +450,9 @@ func (w *jsonWriter) quoted(s string) (err *vm.Error) {
 func (w *jsonWriter) char(r rune) {
 	switch r {
 	case '\'':
-		w.buf = append(w.buf, `'\''`...)
+		w.buf = vm.AppendText(w.buf, `'\''`)
 	case '"':
-		w.buf = append(w.buf, `'"'`...)
+		w.buf = vm.AppendText(w.buf, `'"'`)
 	default:
 		start := len(w.buf)
 		w.buf = vm.AppendQuoted(w.buf, string(r))
@@ -462,16 +461,16 @@ func (w *jsonWriter) char(r rune) {
 }
 
 func (w *jsonWriter) array(items []vm.Value, depth int) *vm.Error {
-	w.buf = append(w.buf, '[')
+	w.buf = vm.AppendByte(w.buf, '[')
 	for i, item := range items {
 		if i > 0 {
-			w.buf = append(w.buf, ',')
+			w.buf = vm.AppendByte(w.buf, ',')
 		}
 		if err := w.value(item, depth+1); err != nil {
 			return err
 		}
 	}
-	w.buf = append(w.buf, ']')
+	w.buf = vm.AppendByte(w.buf, ']')
 	return nil
 }
 
@@ -480,20 +479,20 @@ func (w *jsonWriter) object(m *vm.Map, depth int) *vm.Error {
 	if err != nil {
 		return err
 	}
-	w.buf = append(w.buf, '{')
+	w.buf = vm.AppendByte(w.buf, '{')
 	for i, number := range order {
 		if i > 0 {
-			w.buf = append(w.buf, ',')
+			w.buf = vm.AppendByte(w.buf, ',')
 		}
 		key, v := m.Entry(number)
 		if err := w.quoted(key); err != nil {
 			return err
 		}
-		w.buf = append(w.buf, ':')
+		w.buf = vm.AppendByte(w.buf, ':')
 		if err := w.value(*v, depth+1); err != nil {
 			return err
 		}
 	}
-	w.buf = append(w.buf, '}')
+	w.buf = vm.AppendByte(w.buf, '}')
 	return nil
 }

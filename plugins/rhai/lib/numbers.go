@@ -28,9 +28,9 @@ func registerNumbers(l *vm.Library) {
 		both(l, "is_even", func(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 			return vm.Bool(args[0].AsInt()%2 == 0), nil
 		}, kind)
-		l.Func("to_hex", inRadix(16), kind)
-		l.Func("to_octal", inRadix(8), kind)
-		l.Func("to_binary", inRadix(2), kind)
+		l.Func("to_hex", inRadix(4), kind)
+		l.Func("to_octal", inRadix(3), kind)
+		l.Func("to_binary", inRadix(1), kind)
 		l.Func("to_int", intToInt, kind)
 		l.Func("to_float", intToFloat, kind)
 	}
@@ -84,10 +84,21 @@ func signFloat(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	return vm.Unit, vm.ArithmeticError("Sign of NaN is undefined")
 }
 
-// inRadix writes an integer as the bits it is made of: negative ones in two's complement.
-func inRadix(radix int) vm.NativeFunc {
+// inRadix writes an integer as the bits it is made of, so many for a digit: negative ones in two's
+// complement.
+func inRadix(bits int) vm.NativeFunc {
 	return func(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-		return vm.String(strconv.FormatUint(uint64(args[0].AsInt()), radix)), nil
+		n := uint64(args[0].AsInt())
+		digits := 1
+		for rest := n >> bits; rest != 0; rest >>= bits {
+			digits++
+		}
+		text, b := vm.Buffer(digits, digits)
+		for i := digits - 1; i >= 0; i-- {
+			b[i] = "0123456789abcdef"[n&(1<<bits-1)]
+			n >>= bits
+		}
+		return text, nil
 	}
 }
 

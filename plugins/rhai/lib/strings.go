@@ -390,47 +390,48 @@ func stringRemove(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 		return vm.Unit, nil
 	}
 	m := t.Meter()
-	rest, err := m.RemoveAll(args[0], find)
+	return vm.Unit, replaceAll(t, &m, &args[0], find, "")
+}
+
+// replaceAll replaces what is not empty in a string.
+func replaceAll(t *vm.Thread, m *vm.Meter, target *vm.Value, find, with string) *vm.Error {
+	replaced, err := m.Replace(*target, find, with)
 	if err == nil {
-		assign(t, &args[0], rest)
+		assign(t, target, replaced)
 	}
-	return vm.Unit, err
+	return err
 }
 
 func stringReplace(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	text, find, with := args[0].AsString(), pattern(args[1]), pattern(args[2])
-	if text == "" {
-		return vm.Unit, nil
-	}
 	m := t.Meter()
-	count, err := count(&m, text, find)
-	if err != nil || count == 0 {
-		return vm.Unit, err
-	}
-	size := int64(len(text)) + int64(count)*int64(len(with)-len(find))
-	if err := t.CheckString(size); err != nil {
-		return vm.Unit, err
-	}
-	if find == "" {
-		if err := m.Add(int(size)); err != nil {
+	switch {
+	case text == "":
+		return vm.Unit, nil
+	case find == "":
+		places := vm.CountChars(text) + 1
+		size := int64(len(text)) + int64(places)*int64(len(with))
+		if err := t.CheckString(size); err != nil {
+			return vm.Unit, err
+		}
+		if err := m.Add(len(text) + int(size)); err != nil {
 			return vm.Unit, err
 		}
 		assignText(t, &args[0], strings.ReplaceAll(text, find, with))
 		return vm.Unit, nil
+	case len(find) > 1 || len(with) != 1:
+		return vm.Unit, replaceAll(t, &m, &args[0], find, with)
 	}
-	replaced, b := vm.Buffer(int(size), args[0].Chars()+count*(vm.CountChars(with)-vm.CountChars(find)))
-	if len(find) == 1 && len(with) == 1 {
-		if err := replaceBytes(&m, b, text, find[0], with[0]); err != nil {
-			return vm.Unit, err
-		}
-		assign(t, &args[0], replaced)
-		return vm.Unit, m.Add(count)
+	count, err := count(&m, text, find)
+	if err != nil || count == 0 {
+		return vm.Unit, err
 	}
-	if _, err := m.AppendReplaced(b[:0], text, find, with); err != nil {
+	replaced, b := vm.Buffer(len(text), args[0].Chars())
+	if err := replaceBytes(&m, b, text, find[0], with[0]); err != nil {
 		return vm.Unit, err
 	}
 	assign(t, &args[0], replaced)
-	return vm.Unit, nil
+	return vm.Unit, m.Add(count)
 }
 
 // replaceBytes works as [vm.ReplaceByte].

@@ -306,7 +306,7 @@ func (t *Thread) without(l, r Value) (Value, *Error) {
 		return r, nil
 	}
 	m := t.Meter()
-	return m.RemoveAll(l, cut.AsString())
+	return m.Replace(l, cut.AsString(), "")
 }
 
 // Containers.

@@ -112,6 +112,16 @@ func ReverseItems(items []Value) {
 	}
 }
 
+// SetBytes sets items to the integers that the first bytes of data are, see ReverseItems.
+func SetBytes(items []Value, data []byte) {
+	data = data[:len(items)]
+	to, from := unsafe.Pointer(unsafe.SliceData(items)), unsafe.Pointer(unsafe.SliceData(data))
+	for i := range items {
+		*(*Value)(to) = Int(int64(byteAt(from, i)))
+		to = unsafe.Add(to, valueSize)
+	}
+}
+
 // Own makes the object of *v one that may be changed: if it is shared, *v gets a copy. The
 // copy is counted.
 func (t *Thread) Own(v *Value) *Error {

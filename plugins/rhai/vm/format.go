@@ -3,6 +3,7 @@ package vm
 import (
 	"math"
 	"math/bits"
+	"slices"
 	"strconv"
 	"unicode"
 	"unicode/utf8"
@@ -80,25 +81,57 @@ func (t *Thread) Display(v Value) (string, *Error) {
 
 // Text returns the display form of v as a string without a tag, refused when it is too long for one.
 func (t *Thread) Text(v Value) (Value, *Error) {
-	b := t.scratch[:0]
+	b := t.Scratch()
 	switch v.Kind() {
 	case KindString:
 		return t.WithTag(v, 0), nil
 	case KindInt:
-		b = strconv.AppendInt(b, v.AsInt(), 10)
+		b = AppendInt(b, v.AsInt())
 	case KindFloat:
 		b = appendFloat(b, v.AsFloat())
 	case KindChar:
 		b = utf8.AppendRune(b, v.AsChar())
 	default:
-		text, err := t.Display(v)
-		return String(text), err
+		return t.made(t.appendText(b, v, displayForm))
 	}
-	t.scratch = b
-	if err := t.Charge(int64(len(b)) / bytesPerOperation); err != nil {
+	return t.made(b, t.CheckString(int64(len(b))))
+}
+
+// DebugForm returns the debug form of v as a string, refused when it is too long for one.
+func (t *Thread) DebugForm(v Value) (Value, *Error) {
+	b := t.Scratch()
+	if v.Kind() != KindFloat {
+		return t.made(t.appendText(b, v, debugForm))
+	}
+	b = appendFloatDebug(b, v.AsFloat())
+	return t.made(b, t.CheckString(int64(len(b))))
+}
+
+// Scratch returns room in which a text can be made that [Thread.Made] makes a string of.
+func (t *Thread) Scratch() []byte {
+	const least = 64
+	if cap(t.scratch) < least {
+		t.scratch = make([]byte, 0, least)
+	}
+	return t.scratch[:0]
+}
+
+// scratchKept is up to which size, in bytes, the room that a text was made in is used again.
+const scratchKept = 4 << 10
+
+// Made returns what was appended to [Thread.Scratch], which is valid UTF-8, as a string.
+func (t *Thread) Made(b []byte) Value {
+	if cap(b) <= scratchKept {
+		t.scratch = b
+	}
+	return String(unsafe.String(unsafe.SliceData(b), len(b)))
+}
+
+func (t *Thread) made(b []byte, err *Error) (Value, *Error) {
+	if err != nil {
 		return Unit, err
 	}
-	return String(unsafe.String(unsafe.SliceData(b), len(b))), t.CheckString(int64(len(b)))
+	return t.Made(b), nil
 }
 
 // rawDisplay returns Rust's display form of v.
@@ -206,12 +239,12 @@ func (w *textWriter) value(v Value, f form, depth int) {
 	switch v.Kind() {
 	case KindUnit:
 		if f.debug() {
-			w.buf = append(w.buf, "()"...)
+			w.buf = AppendText(w.buf, "()")
 		}
 	case KindBool:
 		w.buf = strconv.AppendBool(w.buf, v.AsBool())
 	case KindInt, KindU8:
-		w.buf = strconv.AppendInt(w.buf, v.AsInt(), 10)
+		w.buf = AppendInt(w.buf, v.AsInt())
 	case KindFloat:
 		if f.debug() {
 			w.buf = appendFloatDebug(w.buf, v.AsFloat())
@@ -228,7 +261,7 @@ func (w *textWriter) value(v Value, f form, depth int) {
 		if f.debug() {
 			w.quoted(v.AsString())
 		} else {
-			w.buf = append(w.buf, v.AsString()...)
+			w.buf = AppendText(w.buf, v.AsString())
 		}
 	case KindBlob:
 		w.blob(v.AsBlob().Data)
@@ -237,13 +270,13 @@ func (w *textWriter) value(v Value, f form, depth int) {
 			w.deep = true
 			return
 		}
-		w.buf = append(w.buf, '[')
+		w.buf = AppendByte(w.buf, '[')
 		for i, item := range v.AsArray().Items {
 			if w.full() {
 				return
 			}
 			if i > 0 {
-				w.buf = append(w.buf, ", "...)
+				w.buf = AppendText(w.buf, ", ")
 			}
 			w.value(item, f.inner(), depth+1)
 		}
@@ -253,56 +286,56 @@ func (w *textWriter) value(v Value, f form, depth int) {
 			w.deep = true
 			return
 		}
-		w.buf = append(w.buf, "#{"...)
+		w.buf = AppendText(w.buf, "#{")
 		m := v.AsMap()
 		for i, number := range w.order(m) {
 			if w.full() {
 				return
 			}
 			if i > 0 {
-				w.buf = append(w.buf, ", "...)
+				w.buf = AppendText(w.buf, ", ")
 			}
 			key, value := m.Entry(number)
 			w.quoted(key)
-			w.buf = append(w.buf, ": "...)
+			w.buf = AppendText(w.buf, ": ")
 			w.value(*value, f.inner(), depth+1)
 		}
 		w.close('}')
 	case KindRange, KindRangeInclusive:
 		r := v.AsRange()
-		w.buf = strconv.AppendInt(w.buf, r.From, 10)
-		w.buf = append(w.buf, ".."...)
+		w.buf = AppendInt(w.buf, r.From)
+		w.buf = AppendText(w.buf, "..")
 		if v.Kind() == KindRangeInclusive {
-			w.buf = append(w.buf, '=')
+			w.buf = AppendByte(w.buf, '=')
 		}
 		if r.To != math.MaxInt64 {
-			w.buf = strconv.AppendInt(w.buf, r.To, 10)
+			w.buf = AppendInt(w.buf, r.To)
 		}
 	case KindFn:
 		if f == rawDebugForm {
 			w.pointer(v.AsFn(), depth)
 			return
 		}
-		w.buf = append(w.buf, "Fn("...)
-		w.buf = append(w.buf, v.AsFn().Name...)
-		w.buf = append(w.buf, ')')
+		w.buf = AppendText(w.buf, "Fn(")
+		w.buf = AppendText(w.buf, v.AsFn().Name)
+		w.buf = AppendByte(w.buf, ')')
 	case KindTimestamp:
-		w.buf = append(w.buf, "<timestamp>"...)
+		w.buf = AppendText(w.buf, "<timestamp>")
 	case KindIterator:
 		if f.raw() {
-			w.buf = append(w.buf, v.AsIterator().Type...)
+			w.buf = AppendText(w.buf, v.AsIterator().Type)
 		} else {
-			w.buf = append(w.buf, v.TypeName()...)
+			w.buf = AppendText(w.buf, v.TypeName())
 		}
 	case kindCell:
 		w.value(v.asCell().value, f, depth)
-		w.buf = append(w.buf, " (shared)"...)
+		w.buf = AppendText(w.buf, " (shared)")
 	default:
 		if v.IsHandle() {
-			w.buf = append(w.buf, v.TypeName()...)
-			w.buf = append(w.buf, '(')
+			w.buf = AppendText(w.buf, v.TypeName())
+			w.buf = AppendByte(w.buf, '(')
 			w.quoted(v.AsHandle().Name)
-			w.buf = append(w.buf, ')')
+			w.buf = AppendByte(w.buf, ')')
 		}
 	}
 }
@@ -313,17 +346,17 @@ func (w *textWriter) pointer(p *FnPtr, depth int) {
 		w.deep = true
 		return
 	}
-	w.buf = append(w.buf, "Fn"...)
+	w.buf = AppendText(w.buf, "Fn")
 	if p.Func != nil {
-		w.buf = append(w.buf, "*+"...)
+		w.buf = AppendText(w.buf, "*+")
 	}
-	w.buf = append(w.buf, '(')
+	w.buf = AppendByte(w.buf, '(')
 	w.quoted(p.Name)
 	for _, c := range p.Curry {
 		if w.full() {
 			return
 		}
-		w.buf = append(w.buf, ", "...)
+		w.buf = AppendText(w.buf, ", ")
 		w.value(c, rawDebugForm, depth+1)
 	}
 	w.close(')')
@@ -332,24 +365,24 @@ func (w *textWriter) pointer(p *FnPtr, depth int) {
 // close ends a container's text, unless something is missing from it.
 func (w *textWriter) close(bracket byte) {
 	if !w.full() {
-		w.buf = append(w.buf, bracket)
+		w.buf = AppendByte(w.buf, bracket)
 	}
 }
 
 // blob writes bytes in hexadecimal, in groups of eight.
 func (w *textWriter) blob(data []byte) {
 	const digits = "0123456789abcdef"
-	w.buf = append(w.buf, '[')
+	w.buf = AppendByte(w.buf, '[')
 	for i, c := range data {
 		if i > 0 && i%8 == 0 {
 			if w.full() {
 				return
 			}
-			w.buf = append(w.buf, ' ')
+			w.buf = AppendByte(w.buf, ' ')
 		}
 		w.buf = append(w.buf, digits[c>>4], digits[c&15])
 	}
-	w.buf = append(w.buf, ']')
+	w.buf = AppendByte(w.buf, ']')
 }
 
 // FormatFloat returns the display form of a float: in decimal notation between 1e-13 and
@@ -366,7 +399,7 @@ func appendFloat(b []byte, f float64) []byte {
 	abs := math.Abs(f)
 	switch {
 	case f == 0:
-		return append(b, "0.0"...)
+		return AppendText(b, "0.0")
 	case abs > maxNaturalFloat || abs < minNaturalFloat:
 		return appendFloatScientific(b, f)
 	}
@@ -388,12 +421,12 @@ func appendFloatPoint(b []byte, f float64) []byte {
 	abs := math.Abs(f)
 	whole := abs == math.Trunc(abs)
 	if whole && f != 0 && abs < 1<<53 {
-		b = strconv.AppendInt(b, int64(f), 10)
+		b = AppendInt(b, int64(f))
 	} else {
 		b = appendFloatPlain(b, f)
 	}
 	if whole {
-		b = append(b, ".0"...)
+		b = AppendText(b, ".0")
 	}
 	return b
 }
@@ -407,18 +440,16 @@ func appendFloatPlain(b []byte, f float64) []byte {
 		return append(b, text...)
 	}
 	if math.Signbit(f) {
-		b = append(b, '-')
+		b = AppendByte(b, '-')
 	}
 	d := shortest(b, f)
 	switch whole := d.exp + 1; { // digits before the point
 	case whole <= 0:
-		b = appendZeros(append(b, "0."...), -whole)
-		return append(b, d.digits[:d.n]...)
+		return d.append(appendZeros(AppendText(b, "0."), -whole), 0, d.n)
 	case whole >= d.n:
-		return appendZeros(append(b, d.digits[:d.n]...), whole-d.n)
+		return appendZeros(d.append(b, 0, d.n), whole-d.n)
 	default:
-		b = append(append(b, d.digits[:whole]...), '.')
-		return append(b, d.digits[whole:d.n]...)
+		return d.append(AppendByte(d.append(b, 0, whole), '.'), whole, d.n)
 	}
 }
 
@@ -426,7 +457,7 @@ func appendZeros(b []byte, n int) []byte {
 	const zeros = "0000000000000000"
 	for n > 0 {
 		k := min(n, len(zeros))
-		b = append(b, zeros[:k]...)
+		b = AppendText(b, zeros[:k])
 		n -= k
 	}
 	return b
@@ -440,9 +471,25 @@ type shortDecimal struct {
 	exp    int
 }
 
+// append appends the digits from one to before another.
+func (d *shortDecimal) append(b []byte, from, to int) []byte {
+	if cap(b)-len(b) < len(d.digits) {
+		b = slices.Grow(b, len(d.digits))
+	}
+	n := len(b)
+	b = b[:n+to-from]
+	for i := from; i < to; i++ {
+		b[n+i-from] = d.digits[i]
+	}
+	return b
+}
+
 // shortest returns the number for |f|, which must be finite. It may use the room behind b.
 func shortest(b []byte, f float64) shortDecimal {
 	var d shortDecimal
+	if d.few(math.Abs(f)) {
+		return d
+	}
 	text := strconv.AppendFloat(b, math.Abs(f), 'e', -1, 64)[len(b):] // 1.25e+02
 	at := 0
 	for ; text[at] != 'e'; at++ {
@@ -459,6 +506,44 @@ func shortest(b []byte, f float64) shortDecimal {
 	}
 	d.tieUp(f)
 	return d
+}
+
+// powersOfTen are those that a float is exactly.
+var powersOfTen = [...]float64{
+	1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+}
+
+// few sets the digits to those of f if 15 are enough for it and it is of a usual size. Of numbers of 15
+// digits no two are the same float, so that the one that is f is the shortest with zeros behind it.
+func (d *shortDecimal) few(f float64) bool {
+	const digits, least, most = 15, 1e14, 1e15 // the numbers of so many digits
+	if !(f >= 1e-5 && f < most) {
+		return false
+	}
+	exp := (int(math.Float64bits(f)>>52) - 1023) * 1233 >> 12 // of ten, or one less
+	if f*powersOfTen[digits-1-exp] >= most {
+		exp++
+	}
+	power := powersOfTen[digits-1-exp]
+	n := uint64(f*power + 0.5)
+	if n < least || n >= most || float64(n)/power != f {
+		return false
+	}
+	d.n, d.exp = digits, exp
+	const low = 7 // digits
+	for part, at, end := uint32(n%1e7), digits-1, digits-low; ; part, end = uint32(n/1e7), 0 {
+		for ; at >= end; at-- {
+			d.digits[at] = '0' + byte(part%10)
+			part /= 10
+		}
+		if end == 0 {
+			break
+		}
+	}
+	for d.digits[d.n-1] == '0' {
+		d.n--
+	}
+	return true
 }
 
 // tieUp corrects the digits where two numbers of that length are equally close to f: Go takes the
@@ -514,14 +599,14 @@ func appendFloatScientific(b []byte, f float64) []byte {
 		return append(b, text...)
 	}
 	if math.Signbit(f) {
-		b = append(b, '-')
+		b = AppendByte(b, '-')
 	}
 	d := shortest(b, f)
-	b = append(b, d.digits[0])
+	b = AppendByte(b, d.digits[0])
 	if d.n > 1 {
-		b = append(append(b, '.'), d.digits[1:d.n]...)
+		b = d.append(AppendByte(b, '.'), 1, d.n)
 	}
-	return strconv.AppendInt(append(b, 'e'), int64(d.exp), 10)
+	return AppendInt(AppendByte(b, 'e'), int64(d.exp))
 }
 
 // appendQuotedChar appends r as a character literal, as Rust writes it.
@@ -540,12 +625,15 @@ func appendQuotedChar(b []byte, r rune) []byte {
 
 // AppendQuoted appends s as a string literal in double quotes, the debug form of strings.
 func AppendQuoted(b []byte, s string) []byte {
-	return append(appendEscaped(append(b, '"'), s), '"')
+	return AppendByte(appendEscaped(AppendByte(b, '"'), s), '"')
 }
 
 // AppendQuoted works as [AppendQuoted], for texts that can be long. It stops soon after b is longer
 // than a string may be.
 func (t *Thread) AppendQuoted(b []byte, s string) ([]byte, *Error) {
+	if len(s) <= quoteStep {
+		return AppendQuoted(b, s), nil
+	}
 	w := textWriter{buf: b, limit: t.textLimit(), t: t}
 	w.quoted(s)
 	return w.buf, w.err
@@ -556,7 +644,7 @@ const quoteStep = 4 << 10
 
 // quoted stops soon after the text is longer than its limit.
 func (w *textWriter) quoted(s string) {
-	w.buf = append(w.buf, '"')
+	w.buf = AppendByte(w.buf, '"')
 	for len(s) > quoteStep {
 		part := wholeChars(s, quoteStep)
 		s = s[len(part):]
@@ -566,15 +654,17 @@ func (w *textWriter) quoted(s string) {
 			return
 		}
 	}
-	w.buf = append(appendEscaped(w.buf, s), '"')
+	w.buf = AppendByte(appendEscaped(w.buf, s), '"')
 }
 
 // appendEscaped appends s as it is written between double quotes.
 func appendEscaped(b []byte, s string) []byte {
 	plain := 0 // where the run of characters that stay as they are starts
 	for i := 0; i < len(s); {
-		if i += PlainPrefix(s[i:]); i == len(s) {
-			break
+		if len(s)-i >= wordSize {
+			if i += PlainPrefix(s[i:]); i == len(s) {
+				break
+			}
 		}
 		r, size := rune(s[i]), 1
 		if r >= utf8.RuneSelf {
@@ -588,7 +678,7 @@ func appendEscaped(b []byte, s string) []byte {
 		if r > 0x7f && unicode.IsPrint(r) && !unicode.In(r, unicode.Mn, unicode.Me, unicode.Other_Grapheme_Extend) {
 			continue
 		}
-		b = append(b, s[plain:at]...)
+		b = AppendText(b, s[plain:at])
 		plain = i
 		switch r {
 		case '"', '\\':
@@ -607,5 +697,5 @@ func appendEscaped(b []byte, s string) []byte {
 			b = append(b, '}')
 		}
 	}
-	return append(b, s[plain:]...)
+	return AppendText(b, s[plain:])
 }

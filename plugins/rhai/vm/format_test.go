@@ -2,6 +2,8 @@ package vm
 
 import (
 	"math"
+	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -65,6 +67,48 @@ func TestFloatTexts(t *testing.T) {
 	}
 	if got := FormatFloatPlain(1e19); got != "10000000000000000000" {
 		t.Errorf("plain 1e19: got %s", got)
+	}
+}
+
+// TestFewDigits compares the digits of floats that have few with those that package strconv finds.
+func TestFewDigits(t *testing.T) {
+	random := rand.New(rand.NewPCG(7, 8))
+	known := 0
+	for range 300_000 {
+		n, scale := random.Int64N(1<<random.IntN(55)+1), random.IntN(22)
+		f, err := strconv.ParseFloat(strconv.FormatInt(n, 10)+"e-"+strconv.Itoa(scale), 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range []float64{f, math.Nextafter(f, math.Inf(1)), math.Nextafter(f, 0)} {
+			var d shortDecimal
+			if !d.few(f) {
+				continue
+			}
+			known++
+			digits := string(d.digits[:d.n])
+			got := digits[:1] + "." + digits[1:] + "e" + strconv.Itoa(d.exp)
+			if d.n == 1 {
+				got = digits + "e" + strconv.Itoa(d.exp)
+			}
+			back, _ := strconv.ParseFloat(got, 64)
+			if shortest := len(strconv.FormatFloat(f, 'e', -1, 64)); back != f || d.n > 1 && d.n+1+len("e+00") != shortest || d.n == 1 && shortest != len("1e+00") {
+				t.Fatalf("%g: got %s", f, got)
+			}
+		}
+	}
+	if known < 100_000 {
+		t.Errorf("only %d of the floats had few digits", known)
+	}
+}
+
+func TestAppendInt(t *testing.T) {
+	for bits := range 64 {
+		for _, n := range []int64{1<<bits - 1, 1 << bits, -1 << bits, 1<<bits + 1, int64(math.Pow10(bits % 19)), int64(math.Pow10(bits%19)) - 1} {
+			if got, want := string(AppendInt([]byte("x"), n)), "x"+strconv.FormatInt(n, 10); got != want {
+				t.Errorf("AppendInt(%d): got %s", n, got)
+			}
+		}
 	}
 }
 

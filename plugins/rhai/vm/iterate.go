@@ -2,8 +2,6 @@ package vm
 
 import (
 	"math"
-	"slices"
-	"strconv"
 	"unicode/utf8"
 	"unsafe"
 )
@@ -119,12 +117,9 @@ func (t *Thread) iterNext(a *Value) (bool, *Error) {
 	return true, nil
 }
 
-// scratchKept is up to which size, in bytes, the room that a text was made in is used again.
-const scratchKept = 4 << 10
-
 // interpolate returns the text of an interpolated string's parts.
 func (t *Thread) interpolate(parts []Value) (Value, *Error) {
-	buf := slices.Grow(t.scratch[:0], 64)
+	buf := t.Scratch()
 	for _, p := range parts {
 		switch p.Kind() {
 		case KindString:
@@ -132,9 +127,9 @@ func (t *Thread) interpolate(parts []Value) (Value, *Error) {
 			if err := t.Charge(int64(len(text)) / bytesPerOperation); err != nil {
 				return Unit, err
 			}
-			buf = append(buf, text...)
+			buf = AppendText(buf, text)
 		case KindInt:
-			buf = strconv.AppendInt(buf, p.AsInt(), 10)
+			buf = AppendInt(buf, p.AsInt())
 		default:
 			var err *Error
 			if buf, err = t.AppendDisplay(buf, p); err != nil {
@@ -145,8 +140,5 @@ func (t *Thread) interpolate(parts []Value) (Value, *Error) {
 			return Unit, err
 		}
 	}
-	if cap(buf) <= scratchKept {
-		t.scratch = buf
-	}
-	return String(unsafe.String(unsafe.SliceData(buf), len(buf))), nil
+	return t.Made(buf), nil
 }

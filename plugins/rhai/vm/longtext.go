@@ -1,7 +1,6 @@
 package vm
 
 import (
-	"math"
 	"math/bits"
 	"slices"
 	"strings"
@@ -119,8 +118,12 @@ func byteOffsetBack(s string, n int) int {
 // may have others set as well.
 func zeros(word uint64) uint64 { return (word - lowBits) &^ word & highBits }
 
-// textBlock is how many bytes are looked at in a block.
-const textBlock = 64
+// textBlock is how many bytes are looked at in a block, and textStretch in several at once: what
+// comes of the bytes side by side is then brought together seldomer, which takes as long as they do.
+const (
+	textBlock   = 64
+	textStretch = 4 * textBlock
+)
 
 // nearby is up to where bytes are looked for without a look at a block first.
 const nearby = 4 * wordSize
@@ -129,12 +132,24 @@ const nearby = 4 * wordSize
 func byteAt(p unsafe.Pointer, i int) byte { return *(*byte)(unsafe.Add(p, i)) }
 
 // skipBlocks returns where, from i on, the first block of s is that has c, or the last that is not
-// whole.
+// whole. It looks at the last byte of a block first: that checks the bounds of all of it.
 func skipBlocks(s string, i int, c byte) int {
+	from := unsafe.Pointer(unsafe.StringData(s))
+	for ; i+textStretch <= len(s); i += textStretch {
+		p := (*[textStretch]byte)(unsafe.Add(from, i))
+		nearest := p[textStretch-1] ^ c
+		for j := range p {
+			nearest = min(nearest, p[j]^c)
+		}
+		if nearest == 0 {
+			break
+		}
+	}
 	for ; i+textBlock <= len(s); i += textBlock {
-		p, nearest := unsafe.Add(unsafe.Pointer(unsafe.StringData(s)), i), byte(math.MaxUint8)
-		for j := range textBlock {
-			nearest = min(nearest, byteAt(p, j)^c)
+		p := (*[textBlock]byte)(unsafe.Add(from, i))
+		nearest := p[textBlock-1] ^ c
+		for j := range p {
+			nearest = min(nearest, p[j]^c)
 		}
 		if nearest == 0 {
 			break
@@ -145,11 +160,22 @@ func skipBlocks(s string, i int, c byte) int {
 
 // skipPairs works as skipBlocks, for a place that has the byte first, and second n bytes behind it.
 func skipPairs(s string, i, n int, first, second byte) int {
+	from := unsafe.Pointer(unsafe.StringData(s))
+	for ; i+textStretch+n <= len(s); i += textStretch {
+		p, q := (*[textStretch]byte)(unsafe.Add(from, i)), (*[textStretch]byte)(unsafe.Add(from, i+n))
+		nearest := (p[textStretch-1] ^ first) | (q[textStretch-1] ^ second)
+		for j := range p {
+			nearest = min(nearest, (p[j]^first)|(q[j]^second))
+		}
+		if nearest == 0 {
+			break
+		}
+	}
 	for ; i+textBlock+n <= len(s); i += textBlock {
-		p := unsafe.Add(unsafe.Pointer(unsafe.StringData(s)), i)
-		q, nearest := unsafe.Add(p, n), byte(math.MaxUint8)
-		for j := range textBlock {
-			nearest = min(nearest, (byteAt(p, j)^first)|(byteAt(q, j)^second))
+		p, q := (*[textBlock]byte)(unsafe.Add(from, i)), (*[textBlock]byte)(unsafe.Add(from, i+n))
+		nearest := (p[textBlock-1] ^ first) | (q[textBlock-1] ^ second)
+		for j := range p {
+			nearest = min(nearest, (p[j]^first)|(q[j]^second))
 		}
 		if nearest == 0 {
 			break
@@ -216,6 +242,8 @@ func IndexText(s, find string) int {
 		return indexByte(s, find[0])
 	case n > len(s):
 		return -1
+	case n <= wordSize:
+		return indexWord(s, find)
 	}
 	second := n - 1
 	first, last := uint64(find[0])*lowBits, uint64(find[second])*lowBits
@@ -251,6 +279,49 @@ func IndexText(s, find string) int {
 	}
 	for ; i <= end; i++ {
 		if s[i] == find[0] && EqualText(s[i:i+n], find) {
+			return i
+		}
+	}
+	return -1
+}
+
+// indexWord works as IndexText for a find of two to eight bytes, not longer than s, which are compared
+// at once.
+func indexWord(s, find string) int {
+	second := len(find) - 1
+	first, last := uint64(find[0])*lowBits, uint64(find[second])*lowBits
+	wanted := bits.ReverseBytes64(TextKey(find))
+	others := 8 * (wordSize - len(find)) // bits of a word behind what is compared
+	end := len(s) - len(find)            // the last place
+	i, checked := 0, nearby              // see IndexText
+	for ; i+wordSize-1 <= end; i += wordSize {
+		if i >= checked {
+			if i = skipPairs(s, i, second, find[0], find[second]); i+wordSize-1 > end {
+				break
+			}
+			checked = i + textBlock
+		}
+		found := zeros(wordAt(s, i)^first) & zeros(wordAt(s, i+second)^last)
+		for ; found != 0; found &= found - 1 {
+			at := i + bits.TrailingZeros64(found)/8
+			if at+wordSize > len(s) {
+				i = at
+				break
+			}
+			wrong := (wordAt(s, at) ^ wanted) << others
+			if wrong == 0 {
+				return at
+			}
+			if same := (bits.TrailingZeros64(wrong) - others) / 8; same > 0 {
+				second, last = same, uint64(find[same])*lowBits
+			}
+		}
+		if found != 0 {
+			break
+		}
+	}
+	for ; i <= end; i++ {
+		if s[i] == find[0] && EqualText(s[i:i+len(find)], find) {
 			return i
 		}
 	}
@@ -302,13 +373,17 @@ func FlipCase(to []byte, s string, first byte) (flipped bool) {
 // flipBlocks works as FlipCase, for n bytes of whole blocks.
 func flipBlocks(to, from unsafe.Pointer, n int, first byte) bool {
 	flips := byte(0)
-	for i := range n {
-		c, flip := byteAt(from, i), byte(0)
-		if c-first < 26 {
-			flip = 0x20
+	for ; n > 0; n -= textBlock {
+		p, q := (*[textBlock]byte)(from), (*[textBlock]byte)(to)
+		for j := range p {
+			c, flip := p[j], byte(0)
+			if c-first < 26 {
+				flip = 0x20
+			}
+			flips |= flip
+			q[j] = c ^ flip
 		}
-		flips |= flip
-		*(*byte)(unsafe.Add(to, i)) = c ^ flip
+		from, to = unsafe.Add(from, textBlock), unsafe.Add(to, textBlock)
 	}
 	return flips != 0
 }

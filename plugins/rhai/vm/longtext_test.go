@@ -141,6 +141,37 @@ func TestIndexText(t *testing.T) {
 	}
 }
 
+func TestReplace(t *testing.T) {
+	random := rand.New(rand.NewPCG(9, 10))
+	thread := testThread(abi.Limits{})
+	pieces := []string{"a", "ab", "aba", "b", "é", "日本", "abcdefgh", "abcdefghi", strings.Repeat("a", 300)}
+	for range 5_000 {
+		var text strings.Builder
+		for range random.IntN(60) {
+			text.WriteString(pieces[random.IntN(len(pieces))])
+		}
+		find := pieces[random.IntN(len(pieces))] + pieces[random.IntN(len(pieces))]
+		with := strings.Repeat("xé", random.IntN(5)*random.IntN(9))
+		m := thread.Meter()
+		got, err := m.Replace(String(text.String()), find, with)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := strings.ReplaceAll(text.String(), find, with)
+		if got.AsString() != want || got.Chars() != utf8.RuneCountInString(want) {
+			t.Fatalf("Replace(%q, %q, %q): got %q of %d characters", &text, find, with, got.AsString(), got.Chars())
+		}
+		if more := got.Append("é"); more.AsString() != want+"é" || got.AsString() != want {
+			t.Fatalf("%q with é behind it: got %q", want, more.AsString())
+		}
+	}
+	limited := testThread(abi.Limits{MaxStringSize: 100})
+	m := limited.Meter()
+	if _, err := m.Replace(String(strings.Repeat("ab", 50)), "ab", "abc"); err == nil || err.Limit != "max_string_size" {
+		t.Errorf("150 bytes where 100 are allowed: got %v", err)
+	}
+}
+
 func TestFlipCase(t *testing.T) {
 	all := make([]byte, 128)
 	for i := range all {
@@ -236,7 +267,7 @@ func TestBlocks(t *testing.T) {
 	random := rand.New(rand.NewPCG(9, 10))
 	for range 20_000 {
 		letters := 1 + random.IntN(4)
-		text := make([]byte, random.IntN(300))
+		text := make([]byte, random.IntN(700))
 		for i := range text {
 			text[i] = byte('a' + random.IntN(letters))
 		}

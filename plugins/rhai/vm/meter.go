@@ -1,6 +1,9 @@
 package vm
 
-import "slices"
+import (
+	"slices"
+	"unsafe"
+)
 
 // A Meter counts operations for long work while it is done, so that it ends soon after an
 // interrupt, and at the limit of operations, without being finished first.
@@ -99,34 +102,45 @@ func (m *Meter) Search(text, find string) (at int, err *Error) {
 	}
 }
 
-// RemoveAll returns the string v without find, which is not empty: v itself if that is nowhere.
-func (m *Meter) RemoveAll(v Value, find string) (Value, *Error) {
+// Replace returns the string v with with for each find, which is not empty: v itself if that is
+// nowhere.
+func (m *Meter) Replace(v Value, find, with string) (Value, *Error) {
 	text := v.AsString()
-	rest, b := Buffer(len(text), v.Chars())
-	b, err := m.AppendReplaced(b[:0], text, find, "")
-	if err != nil || len(b) == len(text) {
+	at, err := m.Search(text, find)
+	if err != nil || at < 0 {
 		return v, err
 	}
-	*textUsed(rest.ref) = uint32(len(b))
-	found := (len(text) - len(b)) / len(find)
-	return rest.Prefix(len(b), v.Chars()-found*countChars(find)), nil
-}
-
-// AppendReplaced appends text to b, which has room for it, with with for each find, which is not
-// empty.
-func (m *Meter) AppendReplaced(b []byte, text, find, with string) ([]byte, *Error) {
-	for {
-		at, err := m.Search(text, find)
-		if err == nil {
-			err = m.Add(len(with))
-		}
-		if err != nil {
-			return nil, err
-		}
-		if at < 0 {
-			return PutText(b, text), nil
+	if err := m.Add(len(text)); err != nil { // that it is copied
+		return v, err
+	}
+	room := len(text)
+	if len(with) > len(find) {
+		room += room/4 + len(with)
+	}
+	ref := newText(0, room)
+	b := unsafe.Slice(textData(ref), textRoom(ref))[:0]
+	found := 0
+	for ; at >= 0; found++ {
+		if need := len(b) + len(text) - len(find) + len(with); need > cap(b) {
+			if err := m.t.CheckString(int64(need)); err != nil {
+				return v, err
+			}
+			ref = newText(0, need+need/2)
+			b = PutText(unsafe.Slice(textData(ref), textRoom(ref))[:0], unsafe.String(unsafe.SliceData(b), len(b)))
 		}
 		b = PutText(PutText(b, text[:at]), with)
 		text = text[at+len(find):]
+		if err = m.Add(len(with)); err == nil {
+			at, err = m.Search(text, find)
+		}
+		if err != nil {
+			return v, err
+		}
 	}
+	b = PutText(b, text)
+	if err := m.t.CheckString(int64(len(b))); err != nil {
+		return v, err
+	}
+	*textUsed(ref) = uint32(len(b))
+	return textValue(ref, len(b), v.Chars()+found*(countChars(with)-countChars(find))), nil
 }

@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"slices"
 	"unicode/utf8"
 	"unsafe"
 )
@@ -91,6 +92,54 @@ func PutText(b []byte, s string) []byte {
 	b = b[:n+len(s)]
 	copyText(&b[n], s)
 	return b
+}
+
+// AppendText works as append, which is a call out of the sandboxed code however short s is.
+func AppendText(b []byte, s string) []byte {
+	if cap(b)-len(b) < len(s) {
+		b = slices.Grow(b, len(s))
+	}
+	return PutText(b, s)
+}
+
+// AppendByte works as append, see [AppendText].
+func AppendByte(b []byte, c byte) []byte {
+	n := len(b)
+	if n == cap(b) {
+		b = slices.Grow(b, 1)
+	}
+	b = b[:n+1]
+	b[n] = c
+	return b
+}
+
+// AppendInt appends n in decimal.
+func AppendInt(b []byte, n int64) []byte {
+	const longest = len("-9223372036854775808")
+	if cap(b)-len(b) < longest {
+		b = slices.Grow(b, longest)
+	}
+	u := uint64(n)
+	if n < 0 {
+		b, u = AppendByte(b, '-'), -u
+	}
+	at := len(b) + 1
+	for more := uint64(10); u >= more; more *= 10 { // up to 10**19, which u is not
+		at++
+	}
+	b = b[:at]
+	for u >= 1<<32 {
+		at--
+		b[at] = '0' + byte(u%10)
+		u /= 10
+	}
+	for v := uint32(u); ; {
+		at--
+		b[at] = '0' + byte(v%10)
+		if v /= 10; v == 0 {
+			return b
+		}
+	}
 }
 
 // AsString returns the text of a string, without copying.

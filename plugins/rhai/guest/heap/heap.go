@@ -133,7 +133,7 @@ func (h *Heap) setThreshold() {
 	after := min(uint32(collectAfter), uint32(h.limit)/4)
 	after = max(after, min(2*h.stats.Live, 64<<20))
 	free := uint32(h.limit) - min(h.stats.Live, uint32(h.limit))
-	h.threshold = max(min(after, free/2), uint32(h.limit)/64) >> lineShift
+	h.threshold = max(min(after, free/2), min(after, uint32(h.limit)/64)) >> lineShift
 }
 
 // allocate returns zeroed memory of size bytes, aligned to 8. The layout says
@@ -269,6 +269,7 @@ func (h *Heap) grow(size uint32) bool {
 	if top < base+need || !h.memory.extend(address(top)) {
 		return false
 	}
+	h.memory.extend(address(top) + pageSize) // for most mark stacks: an instance that grows is not used again
 	lines := uint32(top-uint64(base)) >> lineShift
 	tables := h.top
 	tableLines := (lines*bytesPerLine + lineSize - 1) >> lineShift
