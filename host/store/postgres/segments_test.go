@@ -15,7 +15,8 @@ import (
 	"github.com/picloud/picloud/host/store/postgres"
 )
 
-// Nothing stays of an execution whose recording began before its script or its app was deleted, and ends while that is deleted or removed.
+// Nothing stays of an execution whose recording began before its script or its app was deleted, and ends while that is deleted
+// or removed.
 func TestDeletedWhileRecording(t *testing.T) {
 	ctx := t.Context()
 	url := pgtest.URL(t)

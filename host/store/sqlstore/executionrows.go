@@ -11,8 +11,8 @@ import (
 	"github.com/picloud/picloud/host/store/sqlstore/segment"
 )
 
-// A version before kept executions as rows, and their lines as rows of another table. What there is of them becomes segments, the newest
-// first, and is read where it is until then. Nothing is added to them: all have positions before those of segments.
+// A version before kept executions as rows, and their lines as rows of another table. What there is of them becomes segments, the
+// newest first, and is read where it is until then. Nothing is added to them: all have positions before those of segments.
 
 // rowsTogether is how many are read at once or become a segment, with their lines: of which there may be many.
 const rowsTogether = 250

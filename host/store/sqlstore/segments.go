@@ -280,7 +280,8 @@ func (k kept) index() []*segmentKey {
 }
 
 // removeExecutions removes up to limit executions of an app or a script by its id, and returns how many those were, or limit if it
-// had to leave some. What cannot be read of their segments goes with them. The transaction is the only one that removes what is deleted; forUpdate is the dialect's.
+// had to leave some. What cannot be read of their segments goes with them. The transaction is the only one that removes what is
+// deleted; forUpdate is the dialect's.
 func removeExecutions(ctx context.Context, q queryer, id, forUpdate string, limit int) (removed int, err error) {
 	const most = 32 // segments, lest the transaction last
 	for n := 0; removed < limit; n++ {
@@ -483,8 +484,8 @@ const recentIDs = 1 << 15
 var recentSeed = maphash.MakeSeed()
 
 // add returns the ids of those executions of a batch that may have been recorded before: by whoever tries again, or, since
-// the first execution of a call has the id that the call was given, by another node, whose claim of the event has ended. It knows all of the batch
-// from now on.
+// the first execution of a call has the id that the call was given, by another node, whose claim of the event has ended. It knows
+// all of the batch from now on.
 func (r *recent) add(batch []segment.Row) (again map[string]bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

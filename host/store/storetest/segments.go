@@ -246,7 +246,8 @@ func testCompactionTogether(t *testing.T, s subject) {
 	}
 }
 
-// What nodes record is there once, whatever is joined, removed and aged out of the same segments meanwhile, and of what is deleted nothing stays.
+// What nodes record is there once, whatever is joined, removed and aged out of the same segments meanwhile, and of what is
+// deleted nothing stays.
 func testSegmentsTogether(t *testing.T, fresh func(testing.TB) Opener) {
 	const batches, together = 60, 40
 	open := fresh(t)
