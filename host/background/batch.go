@@ -66,6 +66,7 @@ type Batch[T any] struct {
 	queue  []T
 	weight int // of the queue
 	light  int // leading items in the queue that were made lighter
+	usual  int // items that the last batch had: the next one has room for as many at once
 	closed bool
 
 	wake  chan struct{}      // something waits
@@ -112,6 +113,9 @@ func (b *Batch[T]) Add(item T) {
 		b.mu.Unlock()
 		b.config.GaveUp([]T{item}, ErrStopped)
 		return
+	}
+	if b.queue == nil {
+		b.queue = make([]T, 0, b.usual)
 	}
 	b.queue = append(b.queue, item)
 	b.weight += b.weigh(&b.queue[len(b.queue)-1])
@@ -242,7 +246,7 @@ func (b *Batch[T]) take() []T {
 	n := min(len(b.queue), b.config.Size)
 	items := b.queue[:n:n]
 	b.queue = b.queue[n:]
-	b.light = max(b.light-n, 0)
+	b.light, b.usual = max(b.light-n, 0), n
 	for i := range items {
 		b.weight -= b.weigh(&items[i])
 	}

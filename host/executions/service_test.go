@@ -204,9 +204,9 @@ func TestOverload(t *testing.T) {
 	ended := make(chan abi.ErrorCode, 2)
 	for range 2 { // as many as the gate lets in of one app
 		go func() {
-			for { // until the gate let it in
+			for { // until the gate let it in, and again when it has used its operations up
 				out, err := s.Run(ctx, Invocation{ScriptID: a.script.ID, Type: abi.InvocationExecute})
-				if err != nil || out.Error.Code != abi.CodeOverloaded {
+				if err != nil || out.Error.Code != abi.CodeOverloaded && out.Error.Code != abi.CodeLimitExceeded {
 					ended <- out.Error.Code
 					return
 				}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/api/problem"
+	"github.com/picloud/picloud/host/background/ending"
 	"github.com/picloud/picloud/host/executions"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/front/coding"
@@ -27,9 +28,9 @@ func (s *Server) answer(c *fiber.Ctx, in executions.Invocation) error {
 	case streams && of(c).edge.Minor == 1:
 		return s.answerStreaming(c, in)
 	default:
-		ctx, cancel := context.WithCancel(c.UserContext())
-		defer cancel()
-		stop := watchDisconnect(c.Context().Conn(), cancel)
+		ctx := ending.Under(c.UserContext())
+		defer ctx.Cancel()
+		stop := watchDisconnect(c.Context().Conn(), ctx.Cancel)
 		out, err = s.executions.Run(ctx, in)
 		stop()
 	}
@@ -176,14 +177,14 @@ type streaming struct {
 
 // answerStreaming is answer for a script that may stream its response.
 func (s *Server) answerStreaming(c *fiber.Ctx, in executions.Invocation) error {
-	ctx, cancel := context.WithCancel(c.UserContext())
-	stop := watchDisconnect(c.Context().Conn(), cancel)
+	ctx := ending.Under(c.UserContext())
+	stop := watchDisconnect(c.Context().Conn(), ctx.Cancel)
 	started := make(chan streaming, 1)
 	var sink *io.PipeWriter
 	in.Streamer = func(executionID string, head abi.Response) func(context.Context, []byte) error {
 		source, writer := io.Pipe()
 		sink = writer
-		started <- streaming{executionID, head, &streamBody{source: source, done: func() { stop(); cancel() }}}
+		started <- streaming{executionID, head, &streamBody{source: source, done: func() { stop(); ctx.Cancel() }}}
 		return func(ctx context.Context, part []byte) error {
 			defer context.AfterFunc(ctx, func() { _ = writer.CloseWithError(ctx.Err()) })()
 			_, err := writer.Write(part)
@@ -220,7 +221,7 @@ func (s *Server) answerStreaming(c *fiber.Ctx, in executions.Invocation) error {
 	case e := <-ended:
 		if sink == nil {
 			stop()
-			cancel()
+			ctx.Cancel()
 			return s.write(c, in, e.out, e.err)
 		}
 		return s.stream(c, <-started)

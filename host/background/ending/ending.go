@@ -45,6 +45,9 @@ func (c *Context) Begin(parent context.Context) {
 // End ends the context for a cause, unless it has ended.
 func (c *Context) End(cause error) { c.end(context.Canceled, cause) }
 
+// Cancel ends the context without a cause of its own, unless it has ended.
+func (c *Context) Cancel() { c.End(context.Canceled) }
+
 func (c *Context) end(err, cause error) {
 	c.mu.Lock()
 	if c.err != nil {

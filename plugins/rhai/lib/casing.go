@@ -44,64 +44,73 @@ func upperText(m *vm.Meter, s string) (string, *vm.Error) {
 // the others by far, which appends what becomes of the character r at s[i].
 func mapText(m *vm.Meter, s string, first byte, near *nearCases, far func(b []byte, i int, r rune) []byte) (string, *vm.Error) {
 	b := make([]byte, 0, len(s)+len(s)/8+utf8.UTFMax)
-	work := 0 // not counted yet
 	for i := 0; i < len(s); {
-		if work >= flipStep {
-			if err := m.Add(work); err != nil {
-				return "", err
-			}
-			work = 0
-		}
-		n := len(b)
-		if cap(b)-n < utf8.UTFMax {
+		if cap(b)-len(b) < len(s)-i {
 			b = slices.Grow(b, len(s)-i+utf8.UTFMax)
 		}
-		c := s[i]
-		if c < utf8.RuneSelf {
-			if part := s[i:min(len(s), i+flipStep)]; len(part) >= longRun && vm.ASCIIPrefix(part[:longRun]) == longRun {
-				part = part[:vm.ASCIIPrefix(part)]
-				b = slices.Grow(b, len(part))[:n+len(part)]
-				if _, err := flipText(m, b[n:], part, first); err != nil {
-					return "", err
-				}
-				i += len(part)
-				continue
+		n := len(b)
+		b = b[:n+len(s)-i]
+		same, work := near.mapSame(b[n:], s[i:], first)
+		i, b = i+same, b[:n+same]
+		if i < len(s) && work < flipStep {
+			r, size := utf8.DecodeRuneInString(s[i:])
+			if mapped := near.of(r); mapped != 0 {
+				b = utf8.AppendRune(b, mapped)
+			} else {
+				b = far(b, i, r)
 			}
+			i, work = i+size, work+caseCost
+		}
+		if err := m.Add(work); err != nil {
+			return "", err
+		}
+	}
+	return unsafe.String(unsafe.SliceData(b), len(b)), nil
+}
+
+// mapSame writes to to, which is as long as s, what becomes of the characters of s, up to one of which
+// something of another length becomes, or something that is to be looked up, and until the work is
+// flipStep. It returns how many bytes those are.
+func (near *nearCases) mapSame(to []byte, s string, first byte) (n, work int) {
+	start, from := unsafe.Pointer(unsafe.SliceData(to)), unsafe.Pointer(unsafe.StringData(s))
+	at := func(i int) byte { return *(*byte)(unsafe.Add(from, i)) }
+	set := func(i int, c byte) { *(*byte)(unsafe.Add(start, i)) = c }
+	i := 0
+	for i < len(s) && work < flipStep {
+		c := at(i)
+		if c < utf8.RuneSelf {
 			if c-first < 26 {
 				c ^= 0x20
 			}
-			b = b[:n+1]
-			b[n] = c
+			set(i, c)
 			i, work = i+1, work+caseCostASCII
 			continue
 		}
-		work += caseCost
-		r, size := utf8.RuneError, 2
-		if c < 0xe0 { // of two bytes: what is valid has no others here
-			r = rune(c&0x1f)<<6 | rune(s[i+1]&0x3f)
-		} else {
-			r, size = utf8.DecodeRuneInString(s[i:])
-		}
-		mapped := near.of(r)
-		switch {
-		case mapped == 0:
-			b = far(b, i, r)
-		case mapped >= utf8.RuneSelf && mapped < 0x800: // as AppendRune does it
-			b = b[:n+2]
-			b[n], b[n+1] = 0xc0|byte(mapped>>6), 0x80|byte(mapped&0x3f)
-		case mapped == r && size == 3:
-			b = b[:n+3]
-			b[n], b[n+1], b[n+2] = c, s[i+1], s[i+2]
+		// s is valid: what follows is there.
+		switch r := rune(at(i+1) & 0x3f); {
+		case c < 0xe0:
+			mapped := near.of(rune(c&0x1f)<<6 | r)
+			if mapped < utf8.RuneSelf || mapped >= 0x800 {
+				return i, work
+			}
+			set(i, 0xc0|byte(mapped>>6))
+			set(i+1, 0x80|byte(mapped&0x3f))
+			i += 2
+		case c < 0xf0:
+			if !caseless(rune(c&0xf)<<12 | r<<6 | rune(at(i+2)&0x3f)) {
+				return i, work
+			}
+			set(i, c)
+			set(i+1, at(i+1))
+			set(i+2, at(i+2))
+			i += 3
 		default:
-			b = utf8.AppendRune(b, mapped)
+			return i, work
 		}
-		i += size
+		work += caseCost
 	}
-	return unsafe.String(unsafe.SliceData(b), len(b)), m.Add(work)
+	return i, work
 }
-
-// longRun is from how many characters of ASCII on their case is changed several at a time.
-const longRun = 16
 
 // nearCases has what the characters from 0x80 on become that alphabets in use have most of: Latin,
 // Greek, Cyrillic, Armenian. 0: that is to be looked up. Others have the highest bit set: the guest's
@@ -146,9 +155,10 @@ func (near *nearCases) of(r rune) rune {
 }
 
 // caseless reports whether r is in one of the large parts of Unicode in which nothing has a case:
-// from Hebrew to Myanmar, ideographs and kana, Hangul, private use, symbols and emoji.
+// from Hebrew to Myanmar, punctuation and arrows, ideographs and kana, Hangul, private use, symbols
+// and emoji.
 func caseless(r rune) bool {
-	return r >= 0x590 && r < 0x10a0 || r >= 0x2e00 && r < 0xa640 || r >= 0xac00 && r < 0xfb00 || r >= 0x1f000
+	return r >= 0x590 && r < 0x10a0 || r >= 0x2000 && r < 0x2100 || r >= 0x2190 && r < 0x24b6 || r >= 0x2e00 && r < 0xa640 || r >= 0xac00 && r < 0xfb00 || r >= 0x1f000
 }
 
 // What mapping a character counts, in bytes of work: beyond ASCII there are tables to look it up in.

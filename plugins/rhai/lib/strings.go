@@ -2,6 +2,7 @@ package lib
 
 import (
 	"math"
+	"math/bits"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -173,7 +174,7 @@ func searchLast(m *vm.Meter, text, find string) (at int, err *vm.Error) {
 	step := max(searchStep, len(find))
 	for end := len(text); ; end -= step {
 		from := max(end-step-len(find), 0)
-		if at = strings.LastIndex(text[from:end], find); at >= 0 {
+		if at = vm.LastIndexText(text[from:end], find); at >= 0 {
 			return from + at, m.Add(end - from - at)
 		}
 		if err := m.Add(end - from); err != nil || from == 0 {
@@ -500,11 +501,18 @@ func trimmed(text string) string {
 	return strings.TrimSpace(text)
 }
 
+// shortText is up to how many bytes a text is looked through before room is made for what becomes
+// of it.
+const shortText = 64
+
 // caseMapped returns the result of a mapping of a string's case, which may make it longer. first is
 // the first of the letters of ASCII that it changes.
 func caseMapped(t *vm.Thread, s vm.Value, first byte, mapping func(m *vm.Meter, s string) (string, *vm.Error)) (vm.Value, *vm.Error) {
 	text, m := s.AsString(), t.Meter()
 	if s.IsASCII() {
+		if len(text) <= shortText && !vm.HasLetters(text, first) { // most words are in lower case
+			return t.WithTag(s, 0), nil
+		}
 		mapped, b := vm.Buffer(len(text), len(text))
 		changed, err := flipText(&m, b, text, first)
 		if err != nil {
@@ -569,6 +577,9 @@ func splitWhitespace(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if text == "" {
 		return vm.NewArray([]vm.Value{t.WithTag(args[0], 0)}), nil
 	}
+	if args[0].IsASCII() {
+		return splitWords(t, args[0])
+	}
 	words, inWord, m, metered := 0, false, t.Meter(), 0
 	for i := 0; i < len(text); {
 		if i >= metered+searchStep {
@@ -601,6 +612,43 @@ func splitWhitespace(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 			start = i
 		}
 		i += size
+	}
+	if start >= 0 {
+		p.add(text[start:])
+	}
+	return p.array()
+}
+
+// splitWords works as splitWhitespace, for ASCII that is not empty.
+func splitWords(t *vm.Thread, of vm.Value) (vm.Value, *vm.Error) {
+	text, m, words := of.AsString(), t.Meter(), vm.Words{}
+	edges := 0 // of words: where they start, and where they end
+	for i := 0; i < len(text); i += 8 {
+		if i > 0 && i%searchStep == 0 {
+			if err := m.Add(searchStep); err != nil {
+				return vm.Unit, err
+			}
+		}
+		edges += bits.OnesCount64(words.Edges(text, i))
+	}
+	p, err := newPieces(t, of, (edges+1)/2)
+	if err != nil {
+		return vm.Unit, err
+	}
+	start := -1
+	words = vm.Words{}
+	for i := 0; i < len(text); i += 8 {
+		for edges := words.Edges(text, i); edges != 0; edges &= edges - 1 {
+			at := i + bits.TrailingZeros64(edges)/8
+			if start < 0 {
+				start = at
+				continue
+			}
+			if !p.add(text[start:at]) {
+				return p.array()
+			}
+			start = -1
+		}
 	}
 	if start >= 0 {
 		p.add(text[start:])

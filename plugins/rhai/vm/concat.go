@@ -80,6 +80,8 @@ func (t *Thread) joinTexts(a, l, r *Value) bool {
 }
 
 // extendText does *a += r in the common cases, see joinTexts.
+//
+//go:noinline
 func (t *Thread) extendText(a, r *Value) bool {
 	if a.meta != uint32(KindString) {
 		return false

@@ -311,6 +311,8 @@ func (t *Thread) fast(stop int) (returned bool) {
 				x, y := a.AsFloat(), b.AsFloat()
 				a.bits = math.Float64bits(x + y)
 				continue
+			} else if *collector.Due == 0 && t.extendText(a, b) { // run collects
+				continue
 			}
 		case OpSubTo:
 			b := (*Value)(unsafe.Add(base, uintptr(uint16(in>>32))*valueSize))

@@ -662,9 +662,10 @@ func appendEscaped(b []byte, s string) []byte {
 	plain := 0 // where the run of characters that stay as they are starts
 	for i := 0; i < len(s); {
 		if len(s)-i >= wordSize {
-			if i += PlainPrefix(s[i:]); i == len(s) {
-				break
-			}
+			i += PlainPrefix(s[i:])
+		}
+		if i == len(s) || len(s)-i < wordSize && plainWord(lastWord(s[i:], ' ')) {
+			break
 		}
 		r, size := rune(s[i]), 1
 		if r >= utf8.RuneSelf {

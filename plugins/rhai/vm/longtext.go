@@ -210,6 +210,24 @@ func indexByte(s string, c byte) int {
 	return -1
 }
 
+// LastIndexText returns where find, which is not empty, last is in s, -1 if nowhere.
+func LastIndexText(s, find string) int {
+	if len(find) > 1 {
+		return strings.LastIndex(s, find)
+	}
+	const others = highBits - lowBits // see CountByte
+	i, wanted := len(s), uint64(find[0])*lowBits
+	for ; i >= wordSize; i -= wordSize {
+		word := wordAt(s, i-wordSize) ^ wanted
+		if found := ^((word&others + others) | word | others); found != 0 {
+			return i - 1 - bits.LeadingZeros64(found)/8
+		}
+	}
+	for i--; i >= 0 && s[i] != find[0]; i-- {
+	}
+	return i
+}
+
 // CountByte returns how often c is in s.
 func CountByte(s string, c byte) int {
 	const others = highBits - lowBits // all bits but the highest of each byte
@@ -380,6 +398,39 @@ func FlipCase(to []byte, s string, first byte) (flipped bool) {
 	return flips != 0
 }
 
+// HasLetters reports whether s, which is ASCII, has any of the 26 letters from first on, 'a' or 'A'.
+func HasLetters(s string, first byte) bool {
+	from, past := (0x80-uint64(first))*lowBits, (0x80-26-uint64(first))*lowBits
+	has, i := uint64(0), 0
+	for ; i+wordSize <= len(s); i += wordSize {
+		word := wordAt(s, i)
+		has |= (word + from) &^ (word + past) & highBits
+	}
+	if i < len(s) {
+		word := lastWord(s[i:], 0)
+		has |= (word + from) &^ (word + past) & highBits
+	}
+	return has != 0
+}
+
+// Words finds the words of ASCII, eight bytes after the other. Before the first one is no word.
+type Words struct{ inWord uint64 }
+
+// Edges returns the highest bits of those of the eight bytes from i on with which a word starts, or
+// the space behind one. Behind the text are spaces.
+func (w *Words) Edges(s string, i int) uint64 {
+	var word uint64
+	if i+wordSize <= len(s) {
+		word = wordAt(s, i)
+	} else {
+		word = lastWord(s[i:], ' ')
+	}
+	others := (word ^ ' '*lowBits + 0x7f*lowBits) &^ ((word + (0x80-'\t')*lowBits) &^ (word + (0x80-'\r'-1)*lowBits)) & highBits
+	edges := others ^ (others<<8 | w.inWord)
+	w.inWord = others >> 56
+	return edges
+}
+
 // flipBlocks works as FlipCase, for n bytes of whole blocks.
 func flipBlocks(to, from unsafe.Pointer, n int, first byte) bool {
 	flips := byte(0)
@@ -461,14 +512,24 @@ func TextKey(s string) uint64 {
 func PlainPrefix(s string) int {
 	i := 0
 	for ; i+wordSize <= len(s); i += wordSize {
-		word := wordAt(s, i)
-		// What each byte of ASCII is less than a bound by gets the highest bit.
-		odd := word | (word - ' '*lowBits) | (word ^ '"'*lowBits - lowBits) | (word ^ '\\'*lowBits - lowBits) | (word ^ 0x7f*lowBits - lowBits)
-		if odd&highBits != 0 {
+		if !plainWord(wordAt(s, i)) {
 			break
 		}
 	}
 	return i
+}
+
+// plainWord reports whether all bytes of a word of text are what PlainPrefix counts.
+func plainWord(word uint64) bool {
+	// What each byte of ASCII is less than a bound by gets the highest bit.
+	odd := word | (word - ' '*lowBits) | (word ^ '"'*lowBits - lowBits) | (word ^ '\\'*lowBits - lowBits) | (word ^ 0x7f*lowBits - lowBits)
+	return odd&highBits == 0
+}
+
+// lastWord returns the bytes of s, which are less than a word, as a word of text with the byte fill
+// behind them.
+func lastWord(s string, fill byte) uint64 {
+	return bits.ReverseBytes64(TextKey(s)) | uint64(fill)*lowBits<<(8*len(s))
 }
 
 // wholeChars returns the start of s, of at most n bytes, that ends where a character does.

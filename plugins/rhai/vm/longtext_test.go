@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"math/bits"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -187,6 +188,70 @@ func TestFlipCase(t *testing.T) {
 			if flipped := FlipCase(to, s, 'A'); string(to) != strings.ToLower(s) || flipped != (string(to) != s) {
 				t.Fatalf("FlipCase(%q, A): got %q, %v", s, to, flipped)
 			}
+		}
+	}
+}
+
+func TestLastIndexText(t *testing.T) {
+	random := rand.New(rand.NewPCG(15, 16))
+	for range 20_000 {
+		text := make([]byte, random.IntN(40))
+		for i := range text {
+			text[i] = "ab`\x01\xe1"[random.IntN(5)] // alike but for a bit
+		}
+		s, find := string(text), "abb"[random.IntN(2):][:1+random.IntN(2)]
+		if got, want := LastIndexText(s, find), strings.LastIndex(s, find); got != want {
+			t.Fatalf("LastIndexText(%q, %q): got %d, want %d", s, find, got, want)
+		}
+	}
+}
+
+func TestHasLetters(t *testing.T) {
+	random := rand.New(rand.NewPCG(11, 12))
+	for range 20_000 {
+		text := make([]byte, random.IntN(40))
+		for i := range text {
+			text[i] = byte(random.IntN(128))
+			if random.IntN(3) > 0 {
+				text[i] = "@[`{"[random.IntN(4)] // beside the letters
+			}
+		}
+		s := string(text)
+		if got, want := HasLetters(s, 'a'), s != strings.ToUpper(s); got != want {
+			t.Fatalf("HasLetters(%q, a): got %v", s, got)
+		}
+		if got, want := HasLetters(s, 'A'), s != strings.ToLower(s); got != want {
+			t.Fatalf("HasLetters(%q, A): got %v", s, got)
+		}
+	}
+}
+
+func TestWords(t *testing.T) {
+	random := rand.New(rand.NewPCG(13, 14))
+	for range 20_000 {
+		text := make([]byte, random.IntN(40))
+		for i := range text {
+			text[i] = byte(random.IntN(128))
+			if random.IntN(3) > 0 {
+				text[i] = "\x08\t\n\v\f\r\x0e \x1f!"[random.IntN(10)]
+			}
+		}
+		s, words := string(text), Words{}
+		var at []int
+		for i := 0; i < len(s); i += wordSize {
+			for edges := words.Edges(s, i); edges != 0; edges &= edges - 1 {
+				at = append(at, i+bits.TrailingZeros64(edges)/8)
+			}
+		}
+		if len(at)%2 == 1 {
+			at = append(at, len(s))
+		}
+		var got []string
+		for i := 0; i < len(at); i += 2 {
+			got = append(got, s[at[i]:at[i+1]])
+		}
+		if want := strings.Fields(s); !slices.Equal(got, want) {
+			t.Fatalf("the words of %q: got %q", s, got)
 		}
 	}
 }

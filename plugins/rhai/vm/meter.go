@@ -21,10 +21,14 @@ func (t *Thread) Meter() Meter { return Meter{t: t} }
 
 // Add counts work on n bytes of text.
 func (m *Meter) Add(n int) *Error {
-	m.work += n
-	if m.work < meterStep {
+	if m.work += n; m.work < meterStep {
 		return nil
 	}
+	return m.charge()
+}
+
+// charge counts what is not counted yet.
+func (m *Meter) charge() *Error {
 	operations := m.work / bytesPerOperation
 	m.work %= bytesPerOperation
 	if err := m.t.Charge(int64(operations)); err != nil {
@@ -102,6 +106,17 @@ func (m *Meter) Search(text, find string) (at int, err *Error) {
 	}
 }
 
+// searchNear works as Search, where find is probably soon.
+func (m *Meter) searchNear(text, find string) (at int, err *Error) {
+	if len(text) > searchStep {
+		return m.Search(text, find)
+	}
+	if at = IndexText(text, find); at >= 0 {
+		return at, m.Add(at + len(find))
+	}
+	return -1, m.Add(len(text))
+}
+
 // Replace returns the string v with with for each find, which is not empty: v itself if that is
 // nowhere.
 func (m *Meter) Replace(v Value, find, with string) (Value, *Error) {
@@ -131,7 +146,7 @@ func (m *Meter) Replace(v Value, find, with string) (Value, *Error) {
 		b = PutText(PutText(b, text[:at]), with)
 		text = text[at+len(find):]
 		if err = m.Add(len(with)); err == nil {
-			at, err = m.Search(text, find)
+			at, err = m.searchNear(text, find)
 		}
 		if err != nil {
 			return v, err
