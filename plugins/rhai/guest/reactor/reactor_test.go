@@ -38,6 +38,25 @@ func TestLoadAndRun(t *testing.T) {
 	assert.EqualValues(t, 9, result.Operations)
 }
 
+// A value goes before the rest of a result, in its own memory if that has the room.
+func TestResult(t *testing.T) {
+	for _, value := range []msgp.Raw{nil, msgp.AppendInt(nil, 5), msgp.AppendString(make([]byte, 0, 500), "text"), msgp.AppendBytes(nil, make([]byte, 70_000))} {
+		sent := abi.RunResult{Value: value, Operations: 9, Covered: []abi.Covered{{Module: "m", Lines: []int64{1, 2}}}}
+		encoded, err := sent.Encode()
+		require.NoError(t, err)
+		assert.Equal(t, cap(value) == 500, cap(value) > 0 && &encoded[0] == &value[0])
+		var got abi.RunResult
+		rest, err := got.Decode(append(encoded, 7))
+		require.NoError(t, err)
+		assert.Equal(t, []byte{7}, rest)
+		assert.Equal(t, sent, got)
+		for cut := range min(len(encoded), 80) {
+			_, err := new(abi.RunResult).Decode(encoded[:cut])
+			assert.Error(t, err, "%d bytes of %d", cut, len(encoded))
+		}
+	}
+}
+
 func TestMalformedRequests(t *testing.T) {
 	Serve(parrot{})
 	for _, message := range [][]byte{nil, {0xc1}, {0x81}, {0xdf, 0xff, 0xff, 0xff, 0xff}, []byte("text")} {
