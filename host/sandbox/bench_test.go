@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/picloud/picloud/abi"
@@ -134,6 +135,27 @@ func BenchmarkRequest(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				if _, err := s.Execute(b.Context(), rhai(source), abi.Invocation{Request: request}, NewWorld(echo)); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkBody is an execution with 64 KiB of text that come, go or both.
+func BenchmarkBody(b *testing.B) {
+	s := newReal(b, Config{})
+	request := &abi.Request{Method: "POST", Path: "/", Body: bytes.Repeat([]byte("x"), 64<<10)}
+	for _, c := range []struct{ name, source string }{
+		{"unread", `"x"`},
+		{"read", `ctx.request.body.len()`},
+		{"returned", `let text = ""; text.pad(65536, "x"); text`},
+		{"echoed", `ctx.request.body_raw`},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := s.Execute(b.Context(), rhai(c.source), abi.Invocation{Request: request}, NewWorld(echo)); err != nil {
 					b.Fatal(err)
 				}
 			}
