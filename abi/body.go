@@ -51,6 +51,19 @@ func DecodeBody(body []byte, contentType string) (parsed, raw msgp.Raw) {
 	return raw, raw
 }
 
+// appendBody appends the parsed form of [DecodeBody].
+func appendBody(b, body []byte, contentType string) []byte {
+	if len(body) == 0 {
+		return msgp.AppendNil(b)
+	}
+	if IsJSON(contentType) && utf8.Valid(body) {
+		if parsed, err := AppendFromJSON(b, bytes.TrimPrefix(body, []byte("\uFEFF"))); err == nil {
+			return parsed
+		}
+	}
+	return appendRawBody(b, body)
+}
+
 // appendRawBody appends a body as it came: a string, or a blob when it is not UTF-8.
 func appendRawBody(b, body []byte) []byte {
 	if !utf8.Valid(body) {

@@ -9,7 +9,7 @@
 //
 //	buffer(size u32) -> ptr u32        room for a message the host writes next
 //	load(ptr u32, len u32) -> u64      decode a [LoadRequest], return a [LoadResult]
-//	run(ptr u32, len u32) -> u64       decode a [RunRequest], return a [RunResult]
+//	run(ptr u32, len u32) -> u64       decode a [RunRequest], return a [RunResult], see [RunResult.Encode]
 //	interrupt_address() -> ptr u32     the address of the interrupt word
 //	trap_address() -> ptr u32          the address of the trap word
 //

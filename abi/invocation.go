@@ -187,8 +187,7 @@ var requestFields = []struct {
 	{"request.form", func(r *Request, b []byte) []byte { return appendForm(b, r.Form, false) }},
 	{"request.form_all", func(r *Request, b []byte) []byte { return appendForm(b, r.Form, true) }},
 	{"request.body", func(r *Request, b []byte) []byte {
-		parsed, _ := DecodeBody(r.Body, r.Header("content-type"))
-		return append(b, parsed...)
+		return appendBody(b, r.Body, r.Header("content-type"))
 	}},
 	{"request.body_raw", func(r *Request, b []byte) []byte { return appendRawBody(b, r.sent()) }},
 }

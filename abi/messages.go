@@ -60,13 +60,35 @@ type RunRequest struct {
 
 // RunResult is the result of a [RunRequest].
 type RunResult struct {
-	Value      msgp.Raw     `msg:"value"`      // the script's value, absent on error
+	Value      msgp.Raw     `msg:"-"`          // the script's value; nil on error, and of unit
 	Error      *ScriptError `msg:"error"`      // nil on success
 	Operations int64        `msg:"operations"` // operations counted
 
 	Description *Description `msg:"description"` // when asked for, on success
 
 	Covered []Covered `msg:"covered"` // when the script was loaded for that; also on error
+}
+
+// Encode returns the result as a guest answers with it: the value, and what the message has behind it. If Value has the room
+// it is not copied.
+func (r *RunResult) Encode() ([]byte, error) {
+	b := []byte(r.Value)
+	if len(b) == 0 {
+		b = msgp.AppendNil(b)
+	}
+	return r.MarshalMsg(b)
+}
+
+// Decode reads what Encode has written, and returns what follows it. The value is a part of b, not a copy.
+func (r *RunResult) Decode(b []byte) ([]byte, error) {
+	rest, err := msgp.Skip(b)
+	if err != nil {
+		return b, err
+	}
+	if r.Value = b[:len(b)-len(rest)]; msgp.IsNil(b) {
+		r.Value = nil
+	}
+	return r.UnmarshalMsg(rest)
 }
 
 // Covered tells how often each line of a script, or of a module that it imports, was reached.

@@ -1059,16 +1059,9 @@ func (z *RunRequest) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *RunResult) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// map header, size 5
-	// string "value"
-	o = append(o, 0x85, 0xa5, 0x76, 0x61, 0x6c, 0x75, 0x65)
-	o, err = z.Value.MarshalMsg(o)
-	if err != nil {
-		err = msgp.WrapError(err, "Value")
-		return
-	}
+	// map header, size 4
 	// string "error"
-	o = append(o, 0xa5, 0x65, 0x72, 0x72, 0x6f, 0x72)
+	o = append(o, 0x84, 0xa5, 0x65, 0x72, 0x72, 0x6f, 0x72)
 	if z.Error == nil {
 		o = msgp.AppendNil(o)
 	} else {
@@ -1133,12 +1126,6 @@ func (z *RunResult) UnmarshalMsg(bts []byte) (o []byte, err error) {
 			return
 		}
 		switch msgp.UnsafeString(field) {
-		case "value":
-			bts, err = z.Value.UnmarshalMsg(bts)
-			if err != nil {
-				err = msgp.WrapError(err, "Value")
-				return
-			}
 		case "error":
 			if msgp.IsNil(bts) {
 				bts, err = msgp.ReadNilBytes(bts)
@@ -1289,7 +1276,7 @@ func (z *RunResult) UnmarshalMsg(bts []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *RunResult) Msgsize() (s int) {
-	s = 1 + 6 + z.Value.Msgsize() + 6
+	s = 1 + 6
 	if z.Error == nil {
 		s += msgp.NilSize
 	} else {

@@ -1,6 +1,7 @@
 package front
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -123,11 +124,25 @@ func (r *request) readAll() ([]byte, error) {
 	if length == http1.Chunked {
 		length = r.body.limit
 	}
-	all := make([]byte, 0, min(length, 4<<10)+1) // and more when more has come
+	const first = 4 << 10 // and more when more has come
+	all, inRoom := []byte(nil), false
+	if length > first {
+		select {
+		case room := <-rooms:
+			all, inRoom = room.bytes(), true
+			defer func() { rooms <- room }()
+		default: // others are slow, or many
+		}
+	}
+	if !inRoom {
+		all = make([]byte, 0, min(length, first)+1)
+	}
 	for {
 		n, err := r.body.Read(all[len(all):cap(all)])
 		all = all[:len(all)+n]
 		switch {
+		case err == io.EOF && inRoom:
+			return bytes.Clone(all), nil
 		case err == io.EOF:
 			return all, nil
 		case err != nil:
@@ -135,9 +150,33 @@ func (r *request) readAll() ([]byte, error) {
 		case len(all) == cap(all):
 			larger := make([]byte, len(all), min(2*int64(len(all)), length)+1)
 			copy(larger, all)
-			all = larger
+			all, inRoom = larger, false
 		}
 	}
+}
+
+// A room is where a body comes in whose size is not known before it has come: it costs one piece of memory
+// of its own size then, instead of several that grow.
+type room struct{ space []byte }
+
+// roomSize holds a body of [budget.Small] and tells that it has ended.
+const roomSize = budget.Small + 1
+
+// rooms are all there are, 2 MiB. Who sends slowly keeps one, and a body that finds none grows.
+var rooms = func() chan *room {
+	all := make(chan *room, 32)
+	for range cap(all) {
+		all <- new(room)
+	}
+	return all
+}()
+
+// bytes returns the room's space, of which nothing is to be read that was not written before.
+func (r *room) bytes() []byte {
+	if r.space == nil {
+		r.space = make([]byte, roomSize)
+	}
+	return r.space[:0]
 }
 
 // holdAnswer counts the answer against the budget until the client has taken it.

@@ -101,6 +101,65 @@ func TestBodiesAScriptSees(t *testing.T) {
 	}
 }
 
+// Bodies come in through rooms that all requests share, and leave a sandbox that others have had: of whatever size, and however
+// many at once, each is seen as it was sent.
+func TestBodiesOfManyAtOnce(t *testing.T) {
+	s := newSite(t)
+	s.Deploy("/echo", `ctx.request.body_raw`)
+	s.Deploy("/give", `let text = ctx.request.body_raw; text.pad(text.len() + 70000, "é"); text`)
+	sizes := []int{1, 4095, 4096, 4097, 4098, 32767, 65535, 65536, 65537, 65538, 131073, 300000}
+	var all sync.WaitGroup
+	for worker := range apitest.MaxConcurrent / 2 {
+		all.Go(func() {
+			for i := range sizes {
+				size := sizes[(i+worker)%len(sizes)]
+				sent := strings.Repeat(string(rune('a'+worker)), size)
+				got := s.Fetch("POST", "/echo", sent, "Content-Type: text/plain")
+				assert.Equal(t, 200, got.StatusCode)
+				assert.True(t, sent == string(got.Content), "%d bytes: %d came back", size, len(got.Content))
+				binary := sent[1:] + "\xff"
+				got = s.Fetch("POST", "/echo", binary, "Content-Type: text/plain")
+				assert.True(t, binary == string(got.Content), "%d bytes that are no text: %d came back", size, len(got.Content))
+				if got = s.Fetch("POST", "/give", sent[:size/8], "Content-Type: text/plain"); size >= 8 {
+					assert.True(t, sent[:size/8]+strings.Repeat("é", 70000) == string(got.Content), "%d bytes and a padding: %d came back", size/8, len(got.Content))
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// Whose bodies come slowly have all the rooms there are: others are served meanwhile, and so are they.
+func TestSlowBodiesHoldUpNobody(t *testing.T) {
+	s := newSite(t)
+	s.Deploy("/echo", `ctx.request.body_raw`)
+	const size, first = 60_000, 5_000
+	slow := make([]net.Conn, 40)
+	for i := range slow {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
+		require.NoError(t, err)
+		defer conn.Close()
+		_, err = fmt.Fprintf(conn, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", size, strings.Repeat(string(rune('A'+i)), first))
+		require.NoError(t, err)
+		slow[i] = conn
+	}
+	sent := strings.Repeat("z", size)
+	for range 5 {
+		assert.True(t, sent == string(s.Fetch("POST", "/echo", sent, "Content-Type: text/plain").Content))
+	}
+	for i, conn := range slow {
+		own := string(rune('A' + i))
+		_, err := io.WriteString(conn, strings.Repeat(own, size-first))
+		require.NoError(t, err)
+		require.NoError(t, conn.SetReadDeadline(time.Now().Add(20*time.Second)))
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		require.NoError(t, err)
+		body, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		assert.True(t, strings.Repeat(own, size) == string(body), "%d of slow sender %d came back", len(body), i)
+	}
+}
+
 // A body that was compressed is seen as what it is of, and as it was sent.
 func TestCompressedBodies(t *testing.T) {
 	s := newSite(t)

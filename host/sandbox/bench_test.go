@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/picloud/picloud/abi"
@@ -134,6 +135,30 @@ func BenchmarkRequest(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				if _, err := s.Execute(b.Context(), rhai(source), abi.Invocation{Request: request}, NewWorld(echo)); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkBody is an execution with 64 KiB of text that come, go or both.
+func BenchmarkBody(b *testing.B) {
+	s := newReal(b, Config{})
+	for _, c := range []struct{ name, source, of string }{
+		{"unread", `"x"`, "x"},
+		{"read", `ctx.request.body.len()`, "x"},
+		{"read, letters with accents", `ctx.request.body.len()`, "é"},
+		{"read, a letter with an accent in 32", `ctx.request.body.len()`, "é and plain text, which goes on"},
+		{"read, ideographs", `ctx.request.body.len()`, "日"},
+		{"returned", `let text = ""; text.pad(65536, "x"); text`, "x"},
+		{"echoed", `ctx.request.body_raw`, "x"},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			request := &abi.Request{Method: "POST", Path: "/", Body: bytes.Repeat([]byte(c.of), 64<<10/len(c.of))}
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := s.Execute(b.Context(), rhai(c.source), abi.Invocation{Request: request}, NewWorld(echo)); err != nil {
 					b.Fatal(err)
 				}
 			}

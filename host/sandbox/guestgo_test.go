@@ -74,11 +74,11 @@ func TestGuestFromGo(t *testing.T) {
 		require.NoError(t, err)
 		s := newGoSlot()
 		var loaded abi.LoadResult
-		require.NoError(t, s.call(e, s.load, &abi.LoadRequest{Source: c.source, Limits: limits}, &loaded))
+		require.NoError(t, s.call(e, s.load, &abi.LoadRequest{Source: c.source, Limits: limits}, loaded.UnmarshalMsg))
 		var answer abi.RunResult
 		if answer.Error = loaded.Error; answer.Error == nil {
 			inv := new(abi.Invocation).Append(nil, abi.ReadsAll)
-			require.NoError(t, s.call(e, s.run, &abi.RunRequest{Invocation: inv}, &answer))
+			require.NoError(t, s.call(e, s.run, &abi.RunRequest{Invocation: inv}, answer.Decode))
 		}
 		if c.code != "" {
 			require.NotNil(t, answer.Error, c.source)

@@ -43,7 +43,7 @@ func newBaseImage(ctx context.Context, s *slot) (*baseImage, error) {
 	}
 	defer once.Leave(e)
 	request := abi.LoadRequest{Kind: abi.KindEndpoint, Limits: e.Limits}
-	if err := s.call(e, s.load, &request, new(abi.LoadResult)); err != nil {
+	if err := s.call(e, s.load, &request, new(abi.LoadResult).UnmarshalMsg); err != nil {
 		return nil, fmt.Errorf("load an empty script: %w", err)
 	}
 	b.size = s.memory.Size()

@@ -307,7 +307,7 @@ func (i *interrupted) once(b *testing.B) (told, ended, cleaned time.Duration) {
 	require.NoError(b, slot.restore(i.image))
 	invocation := (&abi.Invocation{}).Append(nil, abi.ReadsAll)
 	var answer abi.RunResult
-	err = slot.call(e, slot.run, &abi.RunRequest{Invocation: invocation}, &answer)
+	err = slot.call(e, slot.run, &abi.RunRequest{Invocation: invocation}, answer.Decode)
 	end := time.Now()
 	worked = clock() - worked
 	i.sandbox.guest.put(slot)

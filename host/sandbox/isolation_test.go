@@ -88,7 +88,7 @@ func TestAnImageIsWhatWasLoaded(t *testing.T) {
 	require.NoError(t, err)
 	var answer abi.LoadResult
 	request := abi.LoadRequest{Source: script.Source, Limits: script.Limits}
-	require.NoError(t, loaded.call(e, loaded.load, &request, &answer))
+	require.NoError(t, loaded.call(e, loaded.load, &request, answer.UnmarshalMsg))
 	image := newImage(loaded, answer.Reads)
 	restored, err := s.guest.take(context.Background(), false)
 	require.NoError(t, err)

@@ -20,6 +20,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -274,7 +276,7 @@ func (s *Sandbox) load(e *gate.Execution, script Script, lazy bool) (*image, []s
 	}
 	defer s.guest.put(slot)
 	var answer abi.LoadResult
-	if err := slot.call(e, slot.load, &request, &answer); err != nil {
+	if err := slot.call(e, slot.load, &request, answer.UnmarshalMsg); err != nil {
 		return nil, nil, s.outcome(e, slot, err)
 	}
 	if script.Resolve != nil && answer.Error != nil && len(answer.Imports) > 0 {
@@ -283,7 +285,7 @@ func (s *Sandbox) load(e *gate.Execution, script Script, lazy bool) (*image, []s
 			return nil, answer.Imports, err
 		}
 		answer = abi.LoadResult{}
-		if err := slot.call(e, slot.load, &request, &answer); err != nil {
+		if err := slot.call(e, slot.load, &request, answer.UnmarshalMsg); err != nil {
 			return nil, nil, s.outcome(e, slot, err)
 		}
 	}
@@ -293,8 +295,14 @@ func (s *Sandbox) load(e *gate.Execution, script Script, lazy bool) (*image, []s
 	return newImage(slot, answer.Reads), answer.Imports, nil
 }
 
-// usualInvocation is about how many bytes most scripts read of theirs.
-const usualInvocation = 256
+const (
+	usualInvocation = 256       // about how many bytes most scripts read of theirs
+	mostInvocation  = 128 << 10 // of what is kept for the next
+)
+
+// invocations are where invocations are encoded before they are in a guest's memory. Of what an earlier one has left
+// there nothing is read.
+var invocations = sync.Pool{New: func() any { b := make([]byte, 0, usualInvocation); return &b }}
 
 // run runs a loaded script in a slot restored from its image.
 func (s *Sandbox) run(e *gate.Execution, image *image, inv abi.Invocation, d *abi.Description) (result Result, err error) {
@@ -313,10 +321,17 @@ func (s *Sandbox) run(e *gate.Execution, image *image, inv abi.Invocation, d *ab
 	if err := slot.restore(image); err != nil {
 		return result, e.Failed("a script's image cannot be restored", err)
 	}
-	request := abi.RunRequest{Describe: d != nil, Invocation: inv.Append(make([]byte, 0, usualInvocation), image.reads)}
+	encoded := invocations.Get().(*[]byte)
+	*encoded = inv.Append((*encoded)[:0], image.reads)
+	defer func() {
+		if cap(*encoded) <= mostInvocation {
+			invocations.Put(encoded)
+		}
+	}()
+	request := abi.RunRequest{Describe: d != nil, Invocation: *encoded}
 	request.Entropy, request.UnixNano = e.Entropy, e.Started.UnixNano()
 	var answer abi.RunResult
-	err = slot.call(e, slot.run, &request, &answer)
+	err = slot.call(e, slot.run, &request, answer.Decode)
 	result.MemoryBytes = int64(slot.memory.Size())
 	if err != nil {
 		return result, s.outcome(e, slot, err)
@@ -328,7 +343,7 @@ func (s *Sandbox) run(e *gate.Execution, image *image, inv abi.Invocation, d *ab
 	if d != nil && answer.Description != nil {
 		*d = *answer.Description
 	}
-	result.Value = answer.Value
+	result.Value = slices.Clone(answer.Value) // which lies in the slot
 	return result, nil
 }
 

@@ -42,10 +42,10 @@ type message interface {
 	msgp.Sizer
 }
 
-// call sends the guest a request through one of its functions and decodes the
-// answer. An error says that the guest did not answer properly; the slot is then
+// call sends the guest a request through one of its functions and has the answer
+// decoded, which lies in the guest's memory. An error says that the guest did not answer properly; the slot is then
 // broken. The execution's end interrupts the guest.
-func (s *slot) call(e *gate.Execution, function api.Function, request message, answer msgp.Unmarshaler) (err error) {
+func (s *slot) call(e *gate.Execution, function api.Function, request message, decode func([]byte) ([]byte, error)) (err error) {
 	defer func() { s.broken = s.broken || err != nil }()
 	size := request.Msgsize()
 	if size > math.MaxInt32 {
@@ -81,7 +81,7 @@ func (s *slot) call(e *gate.Execution, function api.Function, request message, a
 	if !ok {
 		return fmt.Errorf("an answer of %d bytes at %#x is outside the guest's memory", length, at)
 	}
-	if _, err := answer.UnmarshalMsg(result); err != nil {
+	if _, err := decode(result); err != nil {
 		return fmt.Errorf("decode an answer: %w", err)
 	}
 	return nil

@@ -227,11 +227,25 @@ func (s *Session) Run(r *abi.RunRequest) abi.RunResult {
 	case describe:
 		result.Description = &abi.Description{Type: v.TypeName(), Debug: vm.Debug(v), Display: vm.Display(v)}
 	default:
-		if result.Value, err = Encode(nil, v); err != nil {
-			result.Error = s.scriptError(err)
+		if result.Value, err = Encode(make([]byte, 0, answerRoom+textSize(v)), v); err != nil {
+			result.Value, result.Error = nil, s.scriptError(err)
 		}
 	}
 	return result
+}
+
+// answerRoom is about how many bytes an answer has beside a text: with room for them it is encoded in one place.
+const answerRoom = 128
+
+// textSize returns how many bytes the text or the blob has that a value is, 0 of any other.
+func textSize(v vm.Value) int {
+	switch v.Kind() {
+	case vm.KindString:
+		return len(v.AsString())
+	case vm.KindBlob:
+		return len(v.AsBlob().Data)
+	}
+	return 0
 }
 
 // depthInInvocation is how deep in an invocation the values of others are: ctx.args, ctx.event,

@@ -212,12 +212,15 @@ func (d *decoder) value(b []byte, depth int) (vm.Value, []byte, error) {
 		v, rest, err := msgp.ReadFloat64Bytes(b)
 		return vm.Float(v), rest, err
 	case msgp.StrType:
-		v, rest, err := d.text(b)
+		v, ascii, rest, err := d.text(b)
 		if err == nil {
 			err = d.fits((*vm.Thread).CheckString, len(v))
 		}
 		if err != nil {
 			return vm.Unit, b, err
+		}
+		if ascii {
+			return vm.ASCII(v), rest, nil
 		}
 		return vm.String(v), rest, nil
 	case msgp.BinType:
@@ -265,7 +268,7 @@ func (d *decoder) value(b []byte, depth int) (vm.Value, []byte, error) {
 		for ; n > 0; n-- {
 			var key string
 			var v vm.Value
-			if key, rest, err = d.text(rest); err != nil {
+			if key, _, rest, err = d.text(rest); err != nil {
 				return vm.Unit, b, err
 			}
 			key = d.kept(key)
@@ -283,9 +286,11 @@ func (d *decoder) value(b []byte, depth int) (vm.Value, []byte, error) {
 }
 
 // text reads a string, which is valid as long as the message.
-func (d *decoder) text(b []byte) (string, []byte, error) {
+func (d *decoder) text(b []byte) (text string, ascii bool, rest []byte, err error) {
 	v, rest, err := msgp.ReadStringZC(b)
-	if err == nil && !utf8.Valid(v) {
+	text = msgp.UnsafeString(v)
+	plain := vm.ASCIIPrefix(text)
+	if err == nil && !utf8.ValidString(text[plain:]) {
 		err = msgp.ErrShortBytes
 	}
 	if err == nil {
@@ -294,9 +299,9 @@ func (d *decoder) text(b []byte) (string, []byte, error) {
 		}
 	}
 	if err != nil {
-		return "", b, err
+		return "", false, b, err
 	}
-	return msgp.UnsafeString(v), rest, nil
+	return text, plain == len(text), rest, nil
 }
 
 // kept returns a copy of a property's name that does not keep the message alive.

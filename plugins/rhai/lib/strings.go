@@ -466,7 +466,21 @@ func stringPad(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if err := t.CheckString(size + int64(len(args[0].AsString()))); err != nil {
 		return vm.Unit, err
 	}
+	if text := args[0].AsString(); size > int64(len(text)) {
+		// Written where it stays; one that is shorter may have the room behind the text.
+		padded, to := vm.Buffer(len(text)+int(size), int(length))
+		fill(to[copy(to, text):], padding)
+		assign(t, &args[0], padded)
+		return vm.Unit, chargeBytes(t, int(size))
+	}
 	return vm.Unit, appendText(t, &args[0], strings.Repeat(padding, missing/per)+rest)
+}
+
+// fill writes a text over and over until the buffer is full.
+func fill(to []byte, text string) {
+	for n := copy(to, text); n < len(to); n *= 2 {
+		copy(to[n:], to[:n])
+	}
 }
 
 func stringTrim(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {

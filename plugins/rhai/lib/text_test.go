@@ -1,6 +1,7 @@
 package lib
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"unicode"
@@ -123,6 +124,29 @@ func TestSpan(t *testing.T) {
 	for _, test := range tests {
 		if from, many := span(test.length, test.start, test.n); from != test.from || many != test.many {
 			t.Errorf("span(%d, %d, %d): got %d, %d, want %d, %d", test.length, test.start, test.n, from, many, test.from, test.many)
+		}
+	}
+}
+
+// TestPad: what is padded much is written where it stays, what is padded a little has the room behind it.
+func TestPad(t *testing.T) {
+	for _, text := range []string{"", "a", "né", strings.Repeat("é日", 40), strings.Repeat("x", 300)} {
+		for _, padding := range []string{"x", "é", "ab", "日é-"} {
+			for _, length := range []int{1, 5, 79, 80, 81, 161, 299, 301, 605, 70_000} {
+				want := []rune(text)
+				for i := 0; len(want) < length; i++ {
+					want = append(want, []rune(padding)[i%utf8.RuneCountInString(padding)])
+				}
+				script := "let s = text; let t = s; s.pad(" + strconv.Itoa(length) + ", \"" + padding + "\"); s += \"!\"; [s, t, s.len]"
+				v, _, err := run(t, script, text, abi.Limits{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				got := v.AsArray().Items
+				if got[0].AsString() != string(want)+"!" || got[1].AsString() != text || got[2].AsInt() != int64(len(want)+1) {
+					t.Errorf("%.20q padded with %q to %d: got %.40q of %d, the copy %.20q", text, padding, length, got[0].AsString(), got[2].AsInt(), got[1].AsString())
+				}
+			}
 		}
 	}
 }

@@ -349,6 +349,16 @@ func indexWord(s, find string) int {
 // ASCIIPrefix returns how many bytes at the start of s are ASCII.
 func ASCIIPrefix(s string) int {
 	i := 0
+	for from := unsafe.Pointer(unsafe.StringData(s)); i+textStretch <= len(s); i += textStretch {
+		p := (*[textStretch]byte)(unsafe.Add(from, i))
+		all := p[textStretch-1]
+		for j := range p {
+			all |= p[j]
+		}
+		if all >= utf8.RuneSelf {
+			break
+		}
+	}
 	for i+wordSize <= len(s) && wordAt(s, i)&highBits == 0 {
 		i += wordSize
 	}

@@ -56,10 +56,10 @@ func run(message []byte) []byte {
 	} else {
 		answer = interpreter.Run(&r)
 	}
-	encoded, err := answer.MarshalMsg(nil)
+	encoded, err := answer.Encode()
 	if err != nil {
 		answer = abi.RunResult{Error: malformed("run result", err), Operations: answer.Operations}
-		encoded, _ = answer.MarshalMsg(nil)
+		encoded, _ = answer.Encode()
 	}
 	return encoded
 }
