@@ -149,6 +149,8 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	}
 	s.stop = sync.OnceValue(s.stopInOrder)
 	gate.SpareProcessor()
+	s.budget = budget.New(s.settings.MaxBufferedBytes)
+	s.room = background.NewRoom(min(s.budget.Size()/4, maxRoom)) // before memory is used and left: Go would clear it, for 40 ms
 	s.log.Info("starting", "version", s.version, "config", s.settings)
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
@@ -420,8 +422,6 @@ func (s *Server) makeSandbox(ctx context.Context) (err error) {
 }
 
 func (s *Server) makeExecutions(context.Context) error {
-	s.budget = budget.New(s.settings.MaxBufferedBytes)
-	s.room = background.NewRoom(min(s.budget.Size()/4, maxRoom))
 	records := int(min(s.budget.Size()/8, maxRecordBytes))
 	s.budget.Reserve(int64(records))
 	var elsewhere executions.Elsewhere
