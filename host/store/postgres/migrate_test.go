@@ -3,7 +3,6 @@
 package postgres_test
 
 import (
-	"database/sql"
 	"io/fs"
 	"testing"
 	"time"
@@ -12,8 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/host/store"
-	"github.com/picloud/picloud/host/store/pgtest"
-	"github.com/picloud/picloud/host/store/postgres"
 	"github.com/picloud/picloud/host/store/storetest"
 	"github.com/picloud/picloud/migrations"
 )
@@ -27,13 +24,7 @@ func TestVersionsOfOldScripts(t *testing.T) {
 }
 
 func TestExecutionsOfBefore(t *testing.T) {
-	url := pgtest.URL(t)
-	s, err := postgres.Open(t.Context(), postgres.Config{URL: url})
-	require.NoError(t, err)
-	defer s.Close()
-	db, err := sql.Open("pgx", url)
-	require.NoError(t, err)
-	defer db.Close()
+	s, db := openBeside(t)
 	storetest.ExecutionsOfBefore(t, s, func(statement string, args ...any) {
 		_, err := db.Exec(statement, args...)
 		require.NoError(t, err)
@@ -41,26 +32,14 @@ func TestExecutionsOfBefore(t *testing.T) {
 }
 
 func TestDamagedSegments(t *testing.T) {
-	url := pgtest.URL(t)
-	s, err := postgres.Open(t.Context(), postgres.Config{URL: url})
-	require.NoError(t, err)
-	defer s.Close()
-	db, err := sql.Open("pgx", url)
-	require.NoError(t, err)
-	defer db.Close()
+	s, db := openBeside(t)
 	storetest.DamagedSegments(t, s, db)
 }
 
 // migrated runs a test on a database that it can have made anew by the migrations after one.
 func migrated(t *testing.T, after int64, test func(t *testing.T, s store.Store, migrate func() error)) {
 	t.Helper()
-	url := pgtest.URL(t)
-	s, err := postgres.Open(t.Context(), postgres.Config{URL: url})
-	require.NoError(t, err)
-	defer s.Close()
-	db, err := sql.Open("pgx", url)
-	require.NoError(t, err)
-	defer db.Close()
+	s, db := openBeside(t)
 	test(t, s, func() error {
 		files, err := fs.Sub(migrations.Postgres, "postgres")
 		require.NoError(t, err)

@@ -18,6 +18,19 @@ import (
 	"github.com/picloud/picloud/host/store/postgres"
 )
 
+// openBeside opens a store on a database of its own, and the database beside it.
+func openBeside(t *testing.T) (store.Store, *sql.DB) {
+	t.Helper()
+	url := pgtest.URL(t)
+	s, err := postgres.Open(t.Context(), postgres.Config{URL: url})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	db, err := sql.Open("pgx", url)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	return s, db
+}
+
 // plugins is an app of plugins, and a look into its database.
 type plugins struct {
 	store.Store
@@ -27,13 +40,7 @@ type plugins struct {
 
 func newPlugins(t *testing.T) plugins {
 	t.Helper()
-	url := pgtest.URL(t)
-	s, err := postgres.Open(t.Context(), postgres.Config{URL: url})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.Close()) })
-	db, err := sql.Open("pgx", url)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	s, db := openBeside(t)
 	app, err := s.Apps().Create(t.Context(), store.App{Slug: "app"})
 	require.NoError(t, err)
 	return plugins{s, db, app}

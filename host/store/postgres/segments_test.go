@@ -3,7 +3,6 @@
 package postgres_test
 
 import (
-	"database/sql"
 	"testing"
 	"time"
 
@@ -11,21 +10,13 @@ import (
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/store"
-	"github.com/picloud/picloud/host/store/pgtest"
-	"github.com/picloud/picloud/host/store/postgres"
 )
 
 // Nothing stays of an execution whose recording began before its script or its app was deleted, and ends while that is deleted
 // or removed.
 func TestDeletedWhileRecording(t *testing.T) {
 	ctx := t.Context()
-	url := pgtest.URL(t)
-	s, err := postgres.Open(ctx, postgres.Config{URL: url})
-	require.NoError(t, err)
-	defer s.Close()
-	db, err := sql.Open("pgx", url)
-	require.NoError(t, err)
-	defer db.Close()
+	s, db := openBeside(t)
 	waiting := func(want int) {
 		t.Helper()
 		require.Eventually(t, func() bool {
